@@ -1,0 +1,1 @@
+"""The outside world: connectors, and the one module that sends."""

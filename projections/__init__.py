@@ -1,0 +1,1 @@
+"""The read side: one fold per file, from facts to tables."""

@@ -1,0 +1,1 @@
+"""The words: every record that crosses a topic or a socket."""

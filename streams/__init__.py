@@ -1,0 +1,1 @@
+"""The write side: facts in, decisions out."""

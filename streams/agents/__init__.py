@@ -1,0 +1,1 @@
+"""The write side's workers: they read, call the core and write."""
