@@ -224,6 +224,26 @@ def connector(manifest: Manifest) -> Callable[[Callable[[Step[Any]], Conversatio
     return lambda perform: Connector(manifest, perform)
 
 
+Script: TypeAlias = Mapping[str, Reply | Sequence[Reply]]
+"""What a partner answers: by `call`, else by `"METHOD path"`; a sequence is given in turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A scripted step for the contract suite; modules of connectors list them as `EXAMPLES`.
+
+    `expected` is compared with the outcome (of a `Failed` kind and code only). `found` and
+    `missing` are answers to the look-up: where the effect took place, where nothing came of it.
+    """
+
+    name: str
+    step: Step[Any]
+    replies: Script
+    expected: Outcome | None = None
+    found: Script | None = None
+    missing: Script | None = None
+
+
 def json_of(value: Any) -> bytes:
     """JSON as it is sent to partners."""
     return orjson.dumps(value)
