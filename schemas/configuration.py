@@ -75,7 +75,6 @@ class Configuration(_Part):
     version: int = Field(ge=1)
     axes: Axes = Axes()
     order_types: list[str] = []
-    lane_by: Literal["subscription"] = "subscription"
     sequence: list[PluginEntry]
     post: list[PluginEntry] = []
     overrides: list[Override] = []

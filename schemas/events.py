@@ -111,17 +111,9 @@ class OrderFailed(Decided):
     failure: Failure
 
 
-Fact: TypeAlias = (
-    OrderAccepted
-    | StepStarted
-    | StepSucceeded
-    | StepFailed
-    | StepInDoubt
-    | StepSkipped
-    | MainPhaseCompleted
-    | OrderCompleted
-    | OrderFailed
-)
+Result: TypeAlias = StepSucceeded | StepFailed | StepInDoubt | StepSkipped
+Decision: TypeAlias = StepStarted | MainPhaseCompleted | OrderCompleted | OrderFailed
+Fact: TypeAlias = OrderAccepted | Result | Decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,176 @@
+"""Events to Avro bytes in Confluent's wire format, and back."""
+
+import io
+import struct
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import orjson
+from fastavro import schemaless_reader, schemaless_writer
+
+from schemas import events, steps
+from schemas.envelope import Envelope
+from schemas.events import Event, Fact
+from schemas.registry import ORDER_EVENTS, by_id, latest
+
+HEADER = struct.Struct(">bI")
+MAGIC = 0
+
+
+class UndecodableError(Exception):
+    """The bytes are not an event that this version can read. `code` says which way."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+_ENVELOPE = tuple(field.name for field in fields(Envelope))
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in _FIELDS[type(value)]}
+
+
+def _callout(value: steps.Callout) -> dict[str, Any]:
+    plain = _plain(value)
+    plain["request"], plain["response"] = _plain(value.request), _plain(value.response)
+    return plain
+
+
+_NESTED = (steps.WaybillStep, steps.Body, steps.Callout, steps.Failure, steps.Sealed)
+_FACTS: tuple[type[Any], ...] = (
+    events.OrderAccepted,
+    events.StepStarted,
+    events.StepSucceeded,
+    events.StepFailed,
+    events.StepInDoubt,
+    events.StepSkipped,
+    events.MainPhaseCompleted,
+    events.OrderCompleted,
+    events.OrderFailed,
+)
+_FIELDS: dict[type[Any], tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind)) for kind in (*_NESTED, *_FACTS)
+}
+_TO_AVRO: dict[str, Callable[[Any], Any]] = {
+    "waybill": lambda value: [_plain(step) for step in value],
+    "sealed": lambda value: [_plain(part) for part in value],
+    "callouts": lambda value: [_callout(callout) for callout in value],
+    "failure": _plain,
+    "output": lambda value: orjson.dumps(value).decode(),
+}
+
+
+def _sealed_from(plain: dict[str, Any]) -> steps.Sealed:
+    plain["paths"] = tuple(plain["paths"])
+    return steps.Sealed(**plain)
+
+
+def _step_from(plain: dict[str, Any]) -> steps.WaybillStep:
+    plain["phase"] = steps.Phase(plain["phase"])
+    plain["on_unknown"] = steps.OnUnknown(plain["on_unknown"])
+    if plain["items"] is not None:
+        plain["items"] = tuple(plain["items"])
+    return steps.WaybillStep(**plain)
+
+
+def _callout_from(plain: dict[str, Any]) -> steps.Callout:
+    plain["request"] = steps.Body(**plain["request"])
+    plain["response"] = steps.Body(**plain["response"])
+    return steps.Callout(**plain)
+
+
+def _failure_from(plain: dict[str, Any]) -> steps.Failure:
+    plain["kind"] = steps.ErrorKind(plain["kind"])
+    return steps.Failure(**plain)
+
+
+_FROM_AVRO: dict[str, Callable[[Any], Any]] = {
+    "waybill": lambda value: tuple(_step_from(step) for step in value),
+    "sealed": lambda value: tuple(_sealed_from(part) for part in value),
+    "callouts": lambda value: tuple(_callout_from(callout) for callout in value),
+    "failure": _failure_from,
+    "output": orjson.loads,
+}
+_CONVERTED = {kind: tuple(name for name in _FIELDS[kind] if name in _TO_AVRO) for kind in _FACTS}
+_BY_NAME = {f"waybill.{kind.__name__}": kind for kind in _FACTS}
+_NAMES = {kind: name for name, kind in _BY_NAME.items()}
+
+
+def encode(event: Event) -> bytes:
+    """The record's value."""
+    fact = event.fact
+    kind = type(fact)
+    body = _plain(fact)
+    for name in _CONVERTED[kind]:
+        body[name] = _TO_AVRO[name](body[name])
+    envelope = event.envelope
+    record = {name: getattr(envelope, name) for name in _ENVELOPE}
+    record["type"] = kind.__name__
+    record["fact"] = (_NAMES[kind], body)
+    schema = latest(ORDER_EVENTS)
+    out = io.BytesIO()
+    out.write(HEADER.pack(MAGIC, schema.id))
+    schemaless_writer(out, schema.parsed, record)
+    return out.getvalue()
+
+
+def decode(value: bytes | None) -> Event:
+    """The event in a record's value; `UndecodableError` where there is none to be read."""
+    record = _record(value)
+    name, body = record.pop("fact")
+    del record["type"]
+    kind = _BY_NAME.get(name)
+    if kind is None:
+        raise UndecodableError("unknown_fact", f"this version does not know the fact {name}")
+    for field in _CONVERTED[kind]:
+        body[field] = _FROM_AVRO[field](body[field])
+    fact: Fact = kind(**body)
+    return Event(Envelope(**record), fact)
+
+
+def _record(value: bytes | None) -> dict[str, Any]:
+    if value is None or len(value) <= HEADER.size:
+        raise UndecodableError("not_avro", "the record is shorter than its schema id")
+    magic, schema_id = HEADER.unpack_from(value)
+    if magic != MAGIC:
+        raise UndecodableError("not_avro", f"the first byte is {magic}, not {MAGIC}")
+    schema = by_id(schema_id)
+    if schema is None or schema.subject != ORDER_EVENTS:
+        raise UndecodableError("unknown_schema", f"schema {schema_id} is not one of order events")
+    source = io.BytesIO(value)
+    source.seek(HEADER.size)
+    try:
+        record: dict[str, Any] = schemaless_reader(
+            source, schema.parsed, latest(ORDER_EVENTS).parsed, return_record_name=True
+        )
+    except (EOFError, ValueError, IndexError, KeyError, OverflowError) as problem:
+        raise UndecodableError("not_avro", f"the bytes do not fit schema {schema_id}") from problem
+    return record
+
+
+class Memo:
+    """Remembers what was encoded until it is read back, so that decoding it costs nothing.
+
+    Decoding is a pure function of the bytes, and event ids make the bytes unique: what comes back
+    from the log is what went in. The oldest entries give way beyond `limit`.
+    """
+
+    def __init__(self, limit: int = 50_000) -> None:
+        self._events: dict[bytes, Event] = {}
+        self._limit = limit
+
+    def encode(self, event: Event) -> bytes:
+        """As `encode`, and remembers."""
+        value = encode(event)
+        if len(self._events) >= self._limit:
+            del self._events[next(iter(self._events))]
+        self._events[value] = event
+        return value
+
+    def decode(self, value: bytes | None) -> Event:
+        """As `decode`, from memory where this process wrote it."""
+        known = self._events.pop(value, None) if value is not None else None
+        return known if known is not None else decode(value)

@@ -1,0 +1,66 @@
+"""Ids and keys: derived from what they stand for, so that a repetition derives the same one."""
+
+import base64
+import hashlib
+from uuid import UUID
+
+from schemas.events import Decided, Fact, OrderAccepted, StepResult, StepStarted
+
+_NAMESPACE = UUID("7a0c2f5e-6c1b-5d0e-9a57-3a1f4c1d8e21").bytes
+_REFERENCE_BYTES = 10
+
+
+def derived_uuid(*parts: str) -> str:
+    """The version 5 UUID of the parts."""
+    digest = hashlib.sha1(_NAMESPACE + "\x1f".join(parts).encode(), usedforsecurity=False).digest()
+    return str(UUID(bytes=digest[:16], version=5))
+
+
+def _reference(*parts: str) -> str:
+    digest = hashlib.sha256(_NAMESPACE + "\x1f".join(parts).encode()).digest()
+    return base64.b32encode(digest[:_REFERENCE_BYTES]).decode()[:12]
+
+
+def order_id(tenant: str, identity: str, lane: str) -> str:
+    """The order's id; with the lane in it, so that an id lives in one partition.
+
+    `identity` is the `external_id`, else an idempotency key, else topic/partition/offset.
+    """
+    return "order-" + derived_uuid("order", tenant, identity, lane).replace("-", "")
+
+
+def order_reference(order: str) -> str:
+    """Twelve characters that people can read out."""
+    return _reference("order-reference", order)
+
+
+def subscription_reference(tenant: str, identity: str) -> str:
+    """The reference of the subscription that a new order opens."""
+    return _reference("subscription", tenant, identity)
+
+
+def lane_id(tenant: str, subscription: str) -> str:
+    """Orders of one lane never overtake each other; it is the Kafka key of `order-events`."""
+    return f"{tenant}/{subscription}"
+
+
+def call_key(tenant: str, order: str, step: str, call: str, generation: int) -> str:
+    """The idempotency key of one call: the same however often it is repeated.
+
+    `generation` rises only when the call failed definitely: partners store failures under a key
+    too.
+    """
+    return derived_uuid("call", tenant, order, step, call, str(generation))
+
+
+def event_id(order: str, run: int, fact: Fact) -> str:
+    """The same decision, written twice, carries the same id."""
+    kind = type(fact).__name__
+    if isinstance(fact, OrderAccepted):
+        return derived_uuid("event", order, kind, fact.fingerprint.hex())
+    if isinstance(fact, StepResult):
+        return derived_uuid("event", order, str(run), kind, fact.step, str(fact.attempt))
+    if isinstance(fact, StepStarted):
+        return derived_uuid("event", order, str(run), kind, str(fact.expected), fact.worker)
+    assert isinstance(fact, Decided)
+    return derived_uuid("event", order, str(run), kind, str(fact.expected))

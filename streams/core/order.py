@@ -1,0 +1,282 @@
+"""An order and how events change it. Start reading here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, assert_never
+
+from schemas.events import (
+    Decision,
+    Event,
+    MainPhaseCompleted,
+    OrderAccepted,
+    OrderCompleted,
+    OrderFailed,
+    Result,
+    StepFailed,
+    StepInDoubt,
+    StepResult,
+    StepSkipped,
+    StepStarted,
+    StepSucceeded,
+)
+from schemas.steps import Failure, Phase, Sealed, WaybillStep
+
+
+class State(StrEnum):
+    """Where an order stands. `completed` is final; `failed` ends a run."""
+
+    ACCEPTED = "accepted"
+    PROCESSING = "processing"
+    IN_DOUBT = "in_doubt"
+    POST_PROCESSING = "post_processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+ENDED = frozenset({State.COMPLETED, State.FAILED})
+
+
+class StepStatus(StrEnum):
+    """What became of one step of the waybill."""
+
+    PENDING = "pending"
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    IN_DOUBT = "in_doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one step has come. `started` is when its first attempt opened."""
+
+    status: StepStatus = StepStatus.PENDING
+    attempts: int = 0
+    started: datetime | None = None
+    ended: datetime | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order, folded from its events.
+
+    `sequence` counts applied events. `position` is the index of the next step in the waybill,
+    `attempt` its open attempt. `offset` is the place in the partition of its acceptance: orders
+    of a lane stand in that order. `started_by` is the worker that wrote `StepStarted` for the
+    open attempt. `generations` counts definite failures per `step/call`.
+    """
+
+    id: str
+    tenant: str
+    lane: str
+    accepted: OrderAccepted
+    created: datetime
+    updated: datetime
+    offset: int
+    state: State = State.ACCEPTED
+    run: int = 1
+    sequence: int = 1
+    position: int = 0
+    attempt: int = 1
+    started_by: str | None = None
+    progress: tuple[Progress, ...] = ()
+    context: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sealed: Mapping[str, tuple[Sealed, ...]] = field(default_factory=dict)
+    generations: Mapping[str, int] = field(default_factory=dict)
+    failed_step: str | None = None
+    failure: Failure | None = None
+    main_completed: bool = False
+
+    @property
+    def step(self) -> WaybillStep | None:
+        """The step that comes next, or None after the last one."""
+        waybill = self.accepted.waybill
+        return waybill[self.position] if self.position < len(waybill) else None
+
+    @property
+    def open_step(self) -> WaybillStep | None:
+        """The step whose result would apply now."""
+        if self.failure is not None or self.state in ENDED or self.state is State.IN_DOUBT:
+            return None
+        step = self.step
+        if step is None or (step.phase is Phase.POST and not self.main_completed):
+            return None
+        return step
+
+
+def applies(order: Order | None, event: Event) -> bool:
+    """First in the log wins: the fold alone says which events count, to every reader alike."""
+    fact = event.fact
+    if order is None or isinstance(fact, OrderAccepted):
+        return order is None and isinstance(fact, OrderAccepted)
+    if isinstance(fact, StepResult):
+        step = order.open_step
+        return step is not None and (event.envelope.run, fact.step, fact.attempt) == (
+            order.run,
+            step.id,
+            order.attempt,
+        )
+    return fact.expected == order.sequence
+
+
+def evolve(order: Order | None, event: Event, offset: int) -> Order | None:
+    """The order after `event`; the same order where the event does not apply.
+
+    `offset` is the event's place in its partition.
+    """
+    if not applies(order, event):
+        return order
+    if order is None:
+        return _accepted(event, offset)
+    return _changed(order, event)
+
+
+def contradicts(order: Order | None, event: Event) -> bool:
+    """Whether the event accepts another body under the id of an order that is already there."""
+    fact = event.fact
+    return (
+        order is not None
+        and isinstance(fact, OrderAccepted)
+        and fact.fingerprint != order.accepted.fingerprint
+    )
+
+
+def _accepted(event: Event, offset: int) -> Order:
+    fact, envelope = event.fact, event.envelope
+    assert isinstance(fact, OrderAccepted)
+    at = envelope.occurred_at
+    pending = [Progress()] * len(fact.waybill)
+    if pending:
+        pending[0] = Progress(started=at)
+    return Order(
+        id=envelope.order_id,
+        tenant=envelope.tenant,
+        lane=envelope.lane,
+        accepted=fact,
+        created=at,
+        updated=at,
+        offset=offset,
+        progress=tuple(pending),
+    )
+
+
+def _changed(order: Order, event: Event) -> Order:
+    fact, at = event.fact, event.envelope.occurred_at
+    match fact:
+        case OrderAccepted():
+            raise AssertionError("an acceptance never applies to a known order")
+        case StepSucceeded() | StepSkipped() | StepFailed() | StepInDoubt():
+            return _with_result(order, fact, at)
+        case _:
+            return _with_decision(order, fact, at)
+
+
+def _with_result(order: Order, fact: Result, at: datetime) -> Order:
+    match fact:
+        case StepSucceeded():
+            return _advanced(
+                order,
+                at,
+                StepStatus.SUCCEEDED,
+                context={**order.context, fact.step: fact.output},
+                sealed={**order.sealed, fact.step: fact.sealed} if fact.sealed else order.sealed,
+            )
+        case StepSkipped():
+            return _advanced(order, at, StepStatus.SKIPPED)
+        case StepFailed():
+            return _failed(order, fact, at)
+        case StepInDoubt():
+            return _in_doubt(order, fact, at)
+        case _:
+            assert_never(fact)
+
+
+def _with_decision(order: Order, fact: Decision, at: datetime) -> Order:
+    order = replace(order, sequence=order.sequence + 1, updated=at)
+    match fact:
+        case StepStarted(worker=worker):
+            marked = _marked(order, status=StepStatus.STARTED, attempts=order.attempt)
+            return replace(order, progress=marked, started_by=worker)
+        case MainPhaseCompleted():
+            return replace(order, state=State.POST_PROCESSING, main_completed=True)
+        case OrderCompleted():
+            return replace(order, state=State.COMPLETED)
+        case OrderFailed():
+            return replace(order, state=State.FAILED)
+        case _:
+            assert_never(fact)
+
+
+def _failed(order: Order, fact: StepFailed, at: datetime) -> Order:
+    step, failure, generations = order.open_step, fact.failure, order.generations
+    assert step is not None
+    if failure.definite and failure.call is not None:
+        call = f"{fact.step}/{failure.call}"
+        generations = {**generations, call: generations.get(call, 0) + 1}
+    if _fails_the_order(step):
+        ended = _marked(
+            order, status=StepStatus.FAILED, attempts=order.attempt, ended=at, failure=failure
+        )
+        return replace(
+            order,
+            state=State.PROCESSING,
+            sequence=order.sequence + 1,
+            updated=at,
+            progress=ended,
+            generations=generations,
+            failed_step=step.id,
+            failure=failure,
+        )
+    return _advanced(order, at, StepStatus.FAILED, failure=failure, generations=generations)
+
+
+def _in_doubt(order: Order, fact: StepInDoubt, at: datetime) -> Order:
+    step = order.open_step
+    assert step is not None
+    if not _fails_the_order(step):
+        return _advanced(order, at, StepStatus.IN_DOUBT, failure=fact.failure)
+    doubtful = _marked(
+        order, status=StepStatus.IN_DOUBT, attempts=order.attempt, failure=fact.failure
+    )
+    return replace(
+        order, state=State.IN_DOUBT, sequence=order.sequence + 1, updated=at, progress=doubtful
+    )
+
+
+def _fails_the_order(step: WaybillStep) -> bool:
+    return step.critical and step.phase is Phase.MAIN
+
+
+def _advanced(
+    order: Order,
+    at: datetime,
+    status: StepStatus,
+    *,
+    failure: Failure | None = None,
+    **changes: Any,
+) -> Order:
+    marked = list(_marked(order, status=status, attempts=order.attempt, ended=at, failure=failure))
+    following = order.position + 1
+    if following < len(marked):
+        marked[following] = replace(marked[following], started=at)
+    return replace(
+        order,
+        state=State.POST_PROCESSING if order.main_completed else State.PROCESSING,
+        sequence=order.sequence + 1,
+        updated=at,
+        position=following,
+        attempt=1,
+        started_by=None,
+        progress=tuple(marked),
+        **changes,
+    )
+
+
+def _marked(order: Order, **changes: Any) -> tuple[Progress, ...]:
+    marked = list(order.progress)
+    marked[order.position] = replace(marked[order.position], **changes)
+    return tuple(marked)
