@@ -178,6 +178,10 @@ class Manifest:
     `key_header` carries the call's key on `key_methods`; `key_valid_for_s` seconds. `personal`
     are output members that are sealed in the log. `secrets` are option names never shown.
     `timeout_s` is the total deadline of a step (at most 45 s).
+
+    For connectors whose options say where and how long: `endpoint` picks the absolute URL that
+    is called, if any; its connection is the one named like the URL's host, and there need not be
+    one. `deadline_s` picks the total deadline. `timeout_message` is said when it passes.
     """
 
     name: str
@@ -196,6 +200,9 @@ class Manifest:
     rejects: Callable[[Any, Reply], bool] | None = None
     oauth: OAuthClientCredentials | None = None
     docs: str = ""
+    endpoint: Callable[[Any], str | None] | None = None
+    deadline_s: Callable[[Any], float] | None = None
+    timeout_message: str | None = None
 
 
 @dataclass(slots=True)
