@@ -1,0 +1,279 @@
+"""Taking an order: from a document to its acceptance, or to the reason why not."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import get_close_matches
+from typing import Any, TypeAlias
+
+from schemas.envelope import Envelope
+from schemas.events import Event, OrderAccepted
+from schemas.orders import ORDER_TYPES, Document, read_document
+from schemas.problems import Problem, RefusedError
+from streams.core import ids
+from streams.core.sealing import DataKey, TenantKeys, fingerprint, seal_document, subject_of
+from streams.core.sequence import Resolution, Sequencer
+
+MAX_WAYBILL_BYTES = 256 << 10
+MAX_REFERENCE = 255
+
+HasConnection: TypeAlias = Callable[[str, str, str], bool]
+"""Whether tenant and mode have a connection of that name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """An order as it came in: `identity` stands in where the document has no `external_id`."""
+
+    tenant: str
+    value: bytes | None
+    identity: str
+    actor: str
+    origin: str
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A submission that can be accepted: all that needs no key of its data subject."""
+
+    submission: Submission
+    document: Document
+    order_id: str
+    lane: str
+    order_type: str
+    mode: str
+    external_id: str | None
+    subscription_reference: str
+    subject: str
+    fingerprint: bytes
+    resolution: Resolution
+    config_version: int
+
+    @property
+    def owner(self) -> str:
+        """Who the order belongs to: as it says, else by its data subject."""
+        given = self.document.get("owner")
+        return given if isinstance(given, str) and given else f"id-{self.subject}"
+
+
+class Intake:
+    """Takes orders under the configurations and keys in use."""
+
+    def __init__(
+        self,
+        sequencers: Mapping[str, Sequencer],
+        keys: Mapping[str, TenantKeys],
+        has_connection: HasConnection,
+        connection_of: Callable[[str], str | None],
+    ) -> None:
+        self._sequencers = sequencers
+        self._keys = keys
+        self._has_connection = has_connection
+        self._connection_of = connection_of
+
+    def prepare(self, submission: Submission) -> Prepared:
+        """The order, checked and with its waybill; `RefusedError` says why it is not taken."""
+        sequencer = self._sequencers.get(submission.tenant)
+        keys = self._keys.get(submission.tenant)
+        if sequencer is None or keys is None:
+            raise _refused(
+                "no_configuration",
+                f"there is no processing configuration for the tenant {submission.tenant!r}",
+                "give the tenant a configuration and a key, or correct the header waybill-tenant",
+            )
+        document = read_document(submission.value)
+        order_type = _order_type(document, sequencer.configuration.order_types)
+        mode = _mode(document)
+        external_id = _text(document, "external_id")
+        _check_items(document)
+        identity = external_id or submission.identity
+        subscription = _existing_subscription(document) or ids.subscription_reference(
+            submission.tenant, identity
+        )
+        lane = ids.lane_id(submission.tenant, subscription)
+        order_id = ids.order_id(submission.tenant, identity, lane)
+        prepared = Prepared(
+            submission=submission,
+            document=document,
+            order_id=order_id,
+            lane=lane,
+            order_type=order_type,
+            mode=mode,
+            external_id=external_id,
+            subscription_reference=subscription,
+            subject=subject_of(keys, document, order_id),
+            fingerprint=fingerprint(keys, document),
+            resolution=_resolution(sequencer, document, order_type),
+            config_version=sequencer.configuration.version,
+        )
+        self._check_connections(prepared)
+        return prepared
+
+    def _check_connections(self, prepared: Prepared) -> None:
+        tenant, mode = prepared.submission.tenant, prepared.mode
+        for step in prepared.resolution.waybill:
+            name = self._connection_of(step.plugin)
+            if name is not None and not self._has_connection(tenant, mode, name):
+                raise _refused(
+                    "no_connection",
+                    f"the step {step.id!r} needs the connection {name!r}, which the tenant"
+                    f" {tenant!r} does not have in mode {mode!r}",
+                    "add the connection; orders never use one of another mode",
+                    "/mode",
+                )
+
+
+def acceptance(prepared: Prepared, key: DataKey, nonce: bytes, now: datetime) -> Event:
+    """The event that takes the order; its personal sections sealed with the subject's `key`."""
+    submission = prepared.submission
+    document, sealed = seal_document(prepared.document, prepared.order_id, key, nonce)
+    fact = OrderAccepted(
+        order_type=prepared.order_type,
+        mode=prepared.mode,
+        external_id=prepared.external_id,
+        order_reference=ids.order_reference(prepared.order_id),
+        subscription_reference=prepared.subscription_reference,
+        owner=prepared.owner,
+        effective_date=effective_date(prepared.document, now),
+        config_version=prepared.config_version,
+        axes=prepared.resolution.axes,
+        waybill=prepared.resolution.waybill,
+        document=document,
+        sealed=sealed,
+        fingerprint=prepared.fingerprint,
+    )
+    envelope = Envelope(
+        event_id=ids.event_id(prepared.order_id, 1, fact),
+        tenant=submission.tenant,
+        lane=prepared.lane,
+        order_id=prepared.order_id,
+        run=1,
+        occurred_at=now,
+        actor=submission.actor,
+        causation=submission.origin,
+        trace=submission.trace,
+        origin=submission.origin,
+    )
+    return Event(envelope, fact)
+
+
+def effective_date(document: Document, now: datetime) -> str:
+    """The day that the steps work with: the order's, its first item's start, else today (UTC)."""
+    items = document.get("orderItems") or [{}]
+    for given in (document.get("orderDate"), items[0].get("startDate")):
+        if isinstance(given, str):
+            try:
+                return date.fromisoformat(given[:10]).isoformat()
+            except ValueError:
+                continue
+    return now.date().isoformat()
+
+
+def _order_type(document: Document, declared: Iterable[str]) -> str:
+    given = _text(document, "order_type") or "new"
+    order_type = "new" if given == "submitted" else given
+    known = (*ORDER_TYPES, *declared)
+    if order_type not in known:
+        near = get_close_matches(order_type, known, 1)
+        raise _refused(
+            "unknown_order_type",
+            f"{given!r} is not an order type",
+            f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}",
+            "/order_type",
+        )
+    return order_type
+
+
+def _mode(document: Document) -> str:
+    mode = _text(document, "mode") or "production"
+    if mode not in {"production", "test"}:
+        raise _refused(
+            "malformed", f"{mode!r} is not a mode", "use 'production' or 'test'", "/mode"
+        )
+    return mode
+
+
+def _text(document: Document, member: str) -> str | None:
+    value = document.get(member)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > MAX_REFERENCE:
+        raise _refused(
+            "malformed",
+            f"{member} is not a text of at most {MAX_REFERENCE} characters",
+            f"send {member} as a JSON string",
+            f"/{member}",
+        )
+    return value
+
+
+def _check_items(document: Document) -> None:
+    items = document.get("orderItems")
+    if items is None:
+        return
+    if not isinstance(items, list):
+        raise _refused("malformed", "orderItems is not a list", "send a list", "/orderItems")
+    for index, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise _refused(
+                "malformed",
+                "an order item is not an object",
+                "send objects",
+                f"/orderItems/{index}",
+            )
+
+
+def _existing_subscription(document: Document) -> str | None:
+    items = document.get("orderItems") or []
+    named = [document.get("forSubscription"), *(item.get("forSubscription") for item in items)]
+    flat = [one for given in named for one in (given if isinstance(given, list) else [given])]
+    found = dict.fromkeys(_subscription(one) for one in flat if one)
+    if len(found) > 1:
+        raise _refused(
+            "several_subscriptions",
+            f"the order touches {len(found)} existing subscriptions",
+            "send one order per subscription",
+            "/forSubscription",
+        )
+    return next(iter(found), None)
+
+
+def _subscription(given: Any) -> str:
+    if isinstance(given, dict):
+        named = (given.get(member) for member in ("reference", "id", "name", "path"))
+        given = next((value for value in named if value), None)
+    text = given.strip().rstrip("/").rsplit("/", 1)[-1] if isinstance(given, str) else ""
+    if not text or len(text) > MAX_REFERENCE:
+        raise _refused(
+            "malformed",
+            "forSubscription does not name a subscription",
+            "send its reference as a string, or an object with reference or id",
+            "/forSubscription",
+        )
+    return text
+
+
+def _resolution(sequencer: Sequencer, document: Document, order_type: str) -> Resolution:
+    try:
+        resolution = sequencer.resolve(document, order_type)
+    except ValueError as problem:
+        raise _refused(
+            "no_matching_configuration", str(problem), "correct the configuration's expression"
+        ) from None
+    if not resolution.waybill:
+        raise _refused(
+            "no_matching_configuration",
+            f"no plugin is left for this order ({dict(resolution.axes)})",
+            "give these orders a sequence, or correct the exclusions",
+        )
+    size = sum(len(step.options) + len(step.map or "") for step in resolution.waybill)
+    if size > MAX_WAYBILL_BYTES:
+        raise _refused(
+            "oversize", f"the waybill has {size} bytes of options", "shorten the options"
+        )
+    return resolution
+
+
+def _refused(code: str, message: str, remedy: str, field: str | None = None) -> RefusedError:
+    return RefusedError(Problem(code=code, message=message, remedy=remedy, field=field))

@@ -1,0 +1,225 @@
+"""Configuration and order to waybill: which plugins an order passes, with which items."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+
+from schemas.configuration import Configuration, Override, PluginEntry
+from schemas.expressions import evaluated
+from schemas.steps import OnUnknown, Phase, WaybillStep
+
+STANDARD = "standard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginFacts:
+    """What sequencing knows about a plugin, from its connector's manifest.
+
+    `on_unknown` is the default treatment of unknown outcomes. `connection` is the name of the
+    connection that an order's mode must offer, or None where the plugin needs none.
+    """
+
+    name: str
+    service: str
+    on_unknown: OnUnknown
+    connection: str | None
+
+
+Plugins: TypeAlias = Mapping[str, PluginFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """An order's waybill, and the axes that led to it."""
+
+    axes: Mapping[str, str]
+    waybill: tuple[WaybillStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An entry with the id of its step, for one offer type."""
+
+    id: str
+    phase: Phase
+    entry: PluginEntry
+
+
+class Sequencer:
+    """Resolves waybills under one version of one tenant's configuration."""
+
+    def __init__(self, configuration: Configuration, plugins: Plugins) -> None:
+        self.configuration = configuration
+        self._plugins = plugins
+        self._resolved: dict[tuple[str, str, tuple[str, ...]], Resolution] = {}
+        self._by_item = any(entry.items for entry in all_entries(configuration))
+
+    def resolve(self, document: Mapping[str, Any], order_type: str) -> Resolution:
+        """The waybill of an order; `ValueError` where an expression does not fit the order."""
+        processing = str(evaluated(self.configuration.axes.processing_type, document) or STANDARD)
+        offers = self._offer_types(document)
+        place = (order_type, processing, offers)
+        known = None if self._by_item else self._resolved.get(place)
+        if known is None:
+            known = self._resolution(document, order_type, processing, offers)
+            if not self._by_item:
+                self._resolved[place] = known
+        return known
+
+    def _resolution(
+        self,
+        document: Mapping[str, Any],
+        order_type: str,
+        processing: str,
+        offers: tuple[str, ...],
+    ) -> Resolution:
+        distinct = tuple(dict.fromkeys(offers)) or (STANDARD,)
+        lists = {
+            offer: _candidates(self.configuration, order_type, processing, offer)
+            for offer in distinct
+        }
+        items = _items(document)
+        waybill = []
+        for step, candidate in _merged(lists.values()):
+            takers = [
+                index
+                for index, item in enumerate(items)
+                if candidate in lists[offers[index]] and _wants(candidate.entry, item)
+            ]
+            everything = len(takers) == len(items)
+            waybill.append(self._step(step, candidate, None if everything else tuple(takers)))
+        axes = {
+            "order_type": order_type,
+            "processing_type": processing,
+            "offer_type": ",".join(distinct),
+        }
+        return Resolution(axes, tuple(waybill))
+
+    def _step(self, step: str, candidate: _Candidate, items: tuple[int, ...] | None) -> WaybillStep:
+        entry, plugin = candidate.entry, self._plugins[candidate.entry.name]
+        return WaybillStep(
+            id=step,
+            plugin=entry.name,
+            service=entry.service or plugin.service,
+            phase=candidate.phase,
+            critical=entry.critical,
+            on_unknown=entry.on_unknown or plugin.on_unknown,
+            options=orjson.dumps(entry.options).decode(),
+            when=entry.when,
+            items=items,
+            map=None if entry.map is None else orjson.dumps(entry.map).decode(),
+            timeout_s=entry.timeout,
+        )
+
+    def _offer_types(self, document: Mapping[str, Any]) -> tuple[str, ...]:
+        items = _items(document)
+        expression = self.configuration.axes.offer_type
+        if expression is not None:
+            named = str(evaluated(expression, document) or STANDARD)
+            return (named,) * max(1, len(items))
+        if items:
+            return tuple(_offer_type(item.get("offer")) or STANDARD for item in items)
+        original = _offer_type(document.get("originalOffer"))
+        return (original or _offer_type(document.get("subscription")) or STANDARD,)
+
+
+def all_entries(configuration: Configuration) -> Iterable[PluginEntry]:
+    """Every plugin entry of a configuration, overrides included."""
+    yield from (*configuration.sequence, *configuration.post)
+    for override in configuration.overrides:
+        yield from (*(override.sequence or ()), *(override.post or ()))
+
+
+def matches(override: Override, order_type: str, processing: str, offer: str) -> bool:
+    """Whether an order with these axes falls under the override."""
+    named = (override.order_type, order_type), (override.processing_type, processing)
+    return all(
+        values is None or value in values
+        for values, value in (*named, (override.offer_type, offer))
+    )
+
+
+def specificity(override: Override) -> tuple[int, bool, bool, bool]:
+    """Most axes named first; on a tie order type > processing type > offer type."""
+    named = (
+        override.order_type is not None,
+        override.processing_type is not None,
+        override.offer_type is not None,
+    )
+    return (sum(named), *named)
+
+
+def step_ids(entries: Iterable[PluginEntry], taken: set[str] | None = None) -> list[str]:
+    """The ids of the steps: the entry's, else the plugin's name, then `name-2` and so on."""
+    seen = set() if taken is None else taken
+    ids = []
+    for entry in entries:
+        base, number = entry.id or entry.name, 1
+        while (base if number == 1 else f"{base}-{number}") in seen:
+            number += 1
+        chosen = base if number == 1 else f"{base}-{number}"
+        seen.add(chosen)
+        ids.append(chosen)
+    return ids
+
+
+def _candidates(
+    configuration: Configuration, order_type: str, processing: str, offer: str
+) -> list[_Candidate]:
+    fitting = sorted(
+        (o for o in configuration.overrides if matches(o, order_type, processing, offer)),
+        key=specificity,
+        reverse=True,
+    )
+    main = next((o.sequence for o in fitting if o.sequence is not None), configuration.sequence)
+    post = next((o.post for o in fitting if o.post is not None), configuration.post)
+    taken: set[str] = set()
+    named = [
+        *zip(step_ids(main, taken), [Phase.MAIN] * len(main), main, strict=True),
+        *zip(step_ids(post, taken), [Phase.POST] * len(post), post, strict=True),
+    ]
+    excluded = {name for override in fitting for name in override.exclude or ()}
+    return [
+        _Candidate(step, phase, entry)
+        for step, phase, entry in named
+        if step not in excluded and entry.name not in excluded
+    ]
+
+
+def _merged(lists: Iterable[list[_Candidate]]) -> list[tuple[str, _Candidate]]:
+    """One sequence that keeps the order of each: what is new goes in behind its predecessor."""
+    merged: list[_Candidate] = []
+    for candidates in lists:
+        place = 0
+        for candidate in candidates:
+            if candidate in merged:
+                place = merged.index(candidate) + 1
+                continue
+            merged.insert(place, candidate)
+            place += 1
+    merged.sort(key=lambda candidate: candidate.phase is Phase.POST)
+    named = [candidate.entry.model_copy(update={"id": candidate.id}) for candidate in merged]
+    return list(zip(step_ids(named), merged, strict=True))
+
+
+def _items(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    items = document.get("orderItems")
+    return items if isinstance(items, list) else []
+
+
+def _wants(entry: PluginEntry, item: Mapping[str, Any]) -> bool:
+    return entry.items is None or bool(evaluated(entry.items, item))
+
+
+def _offer_type(offer: Any) -> str | None:
+    attributes = offer
+    for member in ("data", "attributes"):
+        attributes = attributes.get(member) if isinstance(attributes, Mapping) else None
+    if not isinstance(attributes, Mapping):
+        return None
+    named = attributes.get("offer_type__limio")
+    if isinstance(named, str) and named:
+        return named
+    return "trial" if attributes.get("trial__limio") is True else None
