@@ -1,0 +1,231 @@
+"""One Kafka broker as a child process: starts, answers, stops, and never outlives its parent."""
+
+import base64
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from waybill import clock
+from waybill.embedded.errors import EmbeddedError
+from waybill.embedded.jars import kafka_jars
+from waybill.embedded.java import find_java
+from waybill.embedded.properties import JVM, Ports, server_properties
+from waybill.settings import cache_directory
+from waybill.tether import tethered
+
+_log = logging.getLogger(__name__)
+
+_START_SECONDS = 90.0
+_STOP_SECONDS = 10.0
+_LOCK_SECONDS = 10.0
+_POLL_SECONDS = 0.02
+_LOG_LIMIT = 10 * 1024 * 1024
+
+
+class EmbeddedBroker:
+    """Apache Kafka in KRaft mode, one node, its data under `data_directory`.
+
+    Start it from a thread that lives as long as the process (see `waybill.tether`).
+    """
+
+    def __init__(self, data_directory: Path, say: Callable[[str], None] = _log.info) -> None:
+        self._home = data_directory.absolute() / "kafka"
+        self._logs = data_directory.absolute() / "logs"
+        self._say = say
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+
+    @property
+    def log_file(self) -> Path:
+        """What the broker has to say: warnings and errors."""
+        return self._logs / "kafka.log"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> str:
+        """Starts the broker and returns its bootstrap address once it answers."""
+        self._home.mkdir(parents=True, exist_ok=True)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self._home / "lock")
+        try:
+            return self._start()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _start(self) -> str:
+        java = [str(find_java(self._say)), *JVM, "-cp"]
+        java.append(os.pathsep.join(map(str, kafka_jars(cache_directory(), self._say))))
+        ports = _choose_ports(self._home / "ports.json")
+        data = self._home / "data"
+        if not data.is_dir():
+            _format(java, ports, data)
+        properties = self._home / "server.properties"
+        properties.write_text(server_properties(ports, data))
+        self._spawn([*java, "kafka.Kafka", str(properties)])
+        self._wait(ports.clients)
+        return f"127.0.0.1:{ports.clients}"
+
+    def _spawn(self, argv: list[str]) -> None:
+        if self.log_file.exists() and self.log_file.stat().st_size > _LOG_LIMIT:
+            self.log_file.replace(self.log_file.with_suffix(".log.1"))
+        # The child inherits the lock, so it is held until the broker too is really gone.
+        lock = () if self._lock is None else (self._lock.fileno(),)
+        with self.log_file.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - argv is ours, no shell
+                tethered(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=lock,
+                start_new_session=True,
+            )
+
+    def _wait(self, port: int) -> None:
+        deadline = clock.monotonic() + _START_SECONDS
+        while not _answers(port):
+            if self._process is not None and self._process.poll() is not None:
+                raise self._failed(f"Kafka ended with code {self._process.returncode}")
+            if clock.monotonic() > deadline:
+                raise self._failed(f"Kafka did not answer within {_START_SECONDS:.0f} s")
+            time.sleep(_POLL_SECONDS)
+
+    def _failed(self, message: str) -> EmbeddedError:
+        lines = self.log_file.read_text(errors="replace").splitlines()[-3:]
+        shown = " | ".join(line[:300] for line in lines)
+        return EmbeddedError("kafka_failed", f"{message}: {shown}", f"See {self.log_file}")
+
+    def stop(self) -> None:
+        """Stops it cleanly; one that does not stop within 10 s is killed."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                _log.warning("Kafka did not stop in time and is killed")
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends it at once, as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> str:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _locked(path: Path) -> IO[str]:
+    """Holds `path` alone; waits for a broker that is on its way out."""
+    lock = path.open("a+")
+    deadline = clock.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError as error:
+            if clock.monotonic() > deadline:
+                lock.seek(0)
+                owner = lock.read().strip() or "unknown"
+                lock.close()
+                raise EmbeddedError(
+                    "data_in_use",
+                    f"{path.parent} is in use by another Waybill (process {owner})",
+                    "Stop that one, or give this one its own WAYBILL_DATA",
+                ) from error
+            time.sleep(_POLL_SECONDS)
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _choose_ports(record: Path) -> Ports:
+    """The ports of the last run where they are still free, else new ones, written down."""
+    try:
+        kept = Ports(**json.loads(record.read_text()))
+    except (OSError, ValueError, TypeError):
+        kept = Ports(0, 0)
+    clients = kept.clients if _is_free(kept.clients) else free_port()
+    controller = kept.controller if _is_free(kept.controller) else free_port()
+    ports = Ports(clients, controller)
+    if ports != kept:
+        record.write_text(json.dumps({"clients": clients, "controller": controller}))
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    if port == 0:
+        return False
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _format(java: list[str], ports: Ports, data: Path) -> None:
+    """Makes an empty log; a half-made one is never taken for a whole one."""
+    partial = data.with_name("data.partial")
+    properties = data.with_name("format.properties")
+    properties.write_text(server_properties(ports, partial))
+    for left in sorted(partial.rglob("*"), reverse=True):
+        left.rmdir() if left.is_dir() else left.unlink()
+    identity = base64.urlsafe_b64encode(clock.random_bytes(16)).decode().rstrip("=")
+    tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", "A" + identity[1:]]
+    done = subprocess.run(  # noqa: S603 - argv is ours, no shell
+        [*java, *tool, "-c", str(properties)], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise EmbeddedError(
+            "kafka_failed",
+            f"Kafka could not make its log: {done.stderr.strip()[-300:]}",
+            f"Check that {data.parent} can be written and has room",
+        )
+    partial.rename(data)
+
+
+def _answers(port: int) -> bool:
+    """Whether a broker serves requests there: an open port alone says too little."""
+    api_versions = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
+            connection.sendall(api_versions)
+            return len(connection.recv(4)) > 0
+    except OSError:
+        return False
