@@ -1,0 +1,1 @@
+"""Partners to practise on: strict, stateful stand-ins that journal every request."""

@@ -1,0 +1,161 @@
+"""The partners without a vendor: callouts, entitlement grants and a receiver of webhooks."""
+
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+from waybill.sandbox.exchange import Answer, Call, Route, answer
+from waybill.sandbox.keys import KeyBook
+
+WEBHOOKS_KEPT = 10_000
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class _Plain:
+    """What the three have in common: any credentials, JSON bodies, keys honoured everywhere."""
+
+    name = ""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.keys: KeyBook[Answer] | None = KeyBook(now)
+        self._now = now
+
+    def refuse(self, call: Call) -> Answer | None:
+        if call.method in _WITH_BODY and (call.malformed or not isinstance(call.body, dict)):
+            return _failure(400, "body", "the body must be a JSON object")
+        return None
+
+    def key_of(self, call: Call) -> str | None:
+        return call.headers.get("Idempotency-Key")
+
+    def honours(self, call: Call) -> bool:
+        return call.method not in {"GET", "HEAD"}
+
+    def failing(self, status: int) -> Answer:
+        return _failure(status, None, f"the partner answers {status}")
+
+
+class Callout(_Plain):
+    """Takes any JSON at any path; its ids follow from the key, else from path and body."""
+
+    name = "callout"
+
+    def routes(self) -> list[Route]:
+        """Anything."""
+        return [Route("*", "/{anything:.*}", self.take)]
+
+    def take(self, call: Call) -> Answer:
+        """One effect per call that changes something."""
+        digest = _digest(self.key_of(call) or f"{call.target} {call.raw.decode()}")
+        made = f"call-{digest}"
+        found = {
+            "success": True,
+            "id": made,
+            "userId": f"user-{digest}",
+            "accountReference": f"ACC-{digest[:10].upper()}",
+        }
+        changes = call.method in _WITH_BODY or call.method == "DELETE"
+        return answer(200, found, made if changes else None)
+
+
+class Entitlements(_Plain):
+    """Keeps one grant per subscription; granting the same again changes nothing."""
+
+    name = "entitlements"
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        super().__init__(now)
+        self._grants: dict[str, dict[str, Any]] = {}
+
+    def routes(self) -> list[Route]:
+        """`/grants` for writing, `/grants/{subscription}` for writing and looking up."""
+        return [
+            Route("POST", "/grants", self.grant),
+            Route("PUT", "/grants", self.grant),
+            Route("PUT", "/grants/{subscription}", self.grant),
+            Route("GET", "/grants/{subscription}", self.look_up),
+        ]
+
+    def grant(self, call: Call) -> Answer:
+        """201 for a new grant, 200 for a known one."""
+        subscription = call.params.get("subscription") or _subscription(call.body)
+        if not subscription:
+            return _failure(422, "subscription", "name the subscription that the grant is for")
+        if not isinstance(call.body.get("entitlements", []), list):
+            return _failure(422, "entitlements", "must be a list")
+        known = self._grants.get(subscription)
+        self._grants[subscription] = call.body
+        grant = f"grant-{_digest(subscription)}"
+        document = {"success": True, "id": grant, "subscription": subscription}
+        changed = known != call.body
+        return answer(201 if known is None else 200, document, grant if changed else None)
+
+    def look_up(self, call: Call) -> Answer:
+        """The grant of a subscription as it was written."""
+        grant = self._grants.get(call.params["subscription"])
+        if grant is None:
+            return _failure(404, "subscription", "has no grant")
+        return answer(200, grant)
+
+
+class Webhooks(_Plain):
+    """Receives anything and shows it again with its headers, byte for byte."""
+
+    name = "webhooks"
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        super().__init__(now)
+        self._received: deque[dict[str, Any]] = deque(maxlen=WEBHOOKS_KEPT)
+        self._count = 0
+
+    def routes(self) -> list[Route]:
+        """Deliveries are posted to any name and read there."""
+        return [Route("POST", "/{name}", self.receive), Route("GET", "/{name}", self.look_up)]
+
+        del call
+        return None
+        """Nothing is refused: a receiver of webhooks takes what comes."""
+        del call
+
+    def key_of(self, call: Call) -> str | None:
+        """The delivery's id."""
+        return call.headers.get("webhook-id") or super().key_of(call)
+
+    def receive(self, call: Call) -> Answer:
+        """Keep the delivery."""
+        self._count += 1
+        effect = self.key_of(call) or f"delivery-{self._count}"
+        self._received.append(
+            {
+                "name": call.params["name"],
+                "at": datetime.fromtimestamp(self._now(), UTC).isoformat(),
+                "headers": dict(call.headers),
+                "body": call.raw.decode(errors="replace"),
+            }
+        )
+        return answer(200, {"success": True, "id": effect}, effect)
+
+    def look_up(self, call: Call) -> Answer:
+        """What one receiver got, oldest first."""
+        name = call.params["name"]
+        items = [delivery for delivery in self._received if delivery["name"] == name]
+        return answer(200, {"items": items, "next": None})
+
+
+def _subscription(body: dict[str, Any]) -> str | None:
+    tracking = body.get("tracking")
+    places = [body.get("subscription"), body.get("subscriptionReference")]
+    if isinstance(tracking, dict):
+        places.append(tracking.get("subscription"))
+    return next((found for found in places if isinstance(found, str) and found), None)
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _failure(status: int, field: str | None, message: str) -> Answer:
+    document = {"success": False, "error": {"status": status, "field": field, "message": message}}
+    return answer(status, document)
