@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 _START_SECONDS = 90.0
 _STOP_SECONDS = 10.0
-_LOCK_SECONDS = 10.0
+_LOCK_SECONDS = 3.0
 _POLL_SECONDS = 0.02
 _LOG_LIMIT = 10 * 1024 * 1024
 
