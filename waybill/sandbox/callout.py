@@ -114,10 +114,10 @@ class Webhooks(_Plain):
         """Deliveries are posted to any name and read there."""
         return [Route("POST", "/{name}", self.receive), Route("GET", "/{name}", self.look_up)]
 
-        del call
-        return None
+    def refuse(self, call: Call) -> Answer | None:
         """Nothing is refused: a receiver of webhooks takes what comes."""
         del call
+        return None
 
     def key_of(self, call: Call) -> str | None:
         """The delivery's id."""

@@ -204,6 +204,10 @@ class Salesforce:
         if not found:
             return self.failing(404)
         wanted = fields.split(",") if fields else list(found[0])
+        for name in wanted:
+            if not known_field(kind, name):
+                message = f"No such column '{name}' on sobject of type {kind}"
+                return _errors(400, [Fault("INVALID_FIELD", message)])
         return answer(200, _shown(kind, found[0], wanted))
 
     def _query(self, text: str) -> Answer:

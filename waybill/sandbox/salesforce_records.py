@@ -95,8 +95,6 @@ class Records:
         key = record_id(prefix, f"{kind}/{seed or self._count}")
         if key in self._records.get(kind, {}):  # the external id was moved to another record
             key = record_id(prefix, f"{kind}/{seed}/{self._count}")
-        if kind == "Account" and "LastName" in changes:
-            changes["PersonContactId"] = record_id(PREFIXES["Contact"], f"person/{key}")
         self._put(kind, key, {"Id": key, **changes})
         return key
 
@@ -197,6 +195,9 @@ class Records:
         if record is None:
             table.pop(key, None)
             return
+        if kind == "Account" and "LastName" in record:  # a person account brings its contact
+            contact = record_id(PREFIXES["Contact"], f"person/{key}")
+            record.setdefault("PersonContactId", contact)
         table[key] = record
         for place in _places(kind, record):
             self._index.setdefault(place, {})[key] = None

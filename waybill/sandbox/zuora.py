@@ -5,6 +5,8 @@ from secrets import token_hex
 from typing import Any
 from uuid import uuid4
 
+import orjson
+
 from waybill.sandbox.exchange import Answer, Call, Route, answer
 from waybill.sandbox.keys import KeyBook
 from waybill.sandbox.rules import Found, Rule
@@ -65,6 +67,10 @@ class Zuora:
         """What is refused before any key is looked at."""
         if call.path.startswith("/oauth/"):
             return None
+        refused = self._refusal(call)
+        return _stamped(refused, call) if refused else None
+
+    def _refusal(self, call: Call) -> Answer | None:
         token = call.headers.get("Authorization", "").removeprefix("Bearer ")
         if self._tokens.get(token, 0.0) <= self._now():
             return self.failing(401)
@@ -111,7 +117,7 @@ class Zuora:
         wrong = wrong or _objections(ORDERS, self._ledger.objections_to_order, call.body)
         if wrong:
             return _failure(200, wrong)
-        order = self._ledger.book(call.body)
+        order = self._ledger.book(call.body, call.raw)
         document = {
             "success": True,
             "orderNumber": order["orderNumber"],
@@ -274,7 +280,7 @@ def _not_found(status: int, key: str) -> Answer:
 
 
 def _listed_order(order: Record) -> Record:
-    body = order["body"]
+    body = orjson.loads(order["raw"])
     return {
         "orderNumber": order["orderNumber"],
         "orderDate": body["orderDate"],
@@ -300,11 +306,14 @@ def _tracked(handler: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
     """Give every answer Zuora's request id and the caller's track id."""
 
     def tracked(call: Call) -> Answer:
-        given = handler(call)
-        headers = {**given.headers, "Zuora-Request-Id": str(uuid4())}
-        track = call.headers.get("Zuora-Track-Id")
-        if track is not None:
-            headers["Zuora-Track-Id"] = track
-        return Answer(given.status, given.body, given.effect, headers, given.content_type)
+        return _stamped(handler(call), call)
 
     return tracked
+
+
+def _stamped(given: Answer, call: Call) -> Answer:
+    headers = {**given.headers, "Zuora-Request-Id": str(uuid4())}
+    track = call.headers.get("Zuora-Track-Id")
+    if track is not None and track.isprintable() and track.isascii():
+        headers["Zuora-Track-Id"] = track
+    return Answer(given.status, given.body, given.effect, headers, given.content_type)

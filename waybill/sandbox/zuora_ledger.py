@@ -148,8 +148,8 @@ class Ledger:
         self._account_ids[account["id"]] = number
         return account
 
-    def book(self, body: Record) -> Record:
-        """Book an order that met no objection, all of it."""
+    def book(self, body: Record, raw: bytes) -> Record:
+        """Book an order that met no objection, all of it; `raw` is its body as it came."""
         account = self.account(_account_key(body)) or self.open_account(body["newAccount"])
         options = body.get("processingOptions", {})
         chosen = options.get("electronicPaymentOptions", {}).get("paymentMethodId")
@@ -165,7 +165,7 @@ class Ledger:
             "invoice": self._next("INV") if options.get("runBilling") else None,
             "payment": self._next("P-") if options.get("collectPayment") else None,
             "paid": sum(found["price"] for found in touched),
-            "body": body,
+            "raw": raw,  # parsed again when asked for: bytes take a fifth of the memory
         }
         self.orders[number] = order
         for found in touched:
