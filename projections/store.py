@@ -1,0 +1,236 @@
+"""The SQL store: engines, the set of views that is current, and what no rebuild touches."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+    update,
+)
+from sqlalchemy.engine import URL
+
+from projections.tables import Place, Text, insert_into
+from projections.viewset import ViewSet, shape, view_set
+
+BASE = MetaData()
+"""Tables outside the rebuilt sets."""
+
+SETS = Table(
+    "view_sets",
+    BASE,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("shape", Text, nullable=False),
+    Column("current", Integer, nullable=False),
+)
+APPLIED = Table(
+    "applied_offsets",
+    BASE,
+    Column("set_id", Integer, primary_key=True, autoincrement=False),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("offset", Place, nullable=False),
+)
+DATA_KEYS = Table(
+    "data_keys",
+    BASE,
+    Column("tenant", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("created", Place, nullable=False),
+)
+OUTLET = Table(
+    "outlet_positions",
+    BASE,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("offset", Place, nullable=False),
+)
+BIRTH = Table(
+    "topics_birth",
+    BASE,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("partitions", Integer, nullable=False),
+    Column("partitioner", Text, nullable=False),
+)
+
+_BUSY_MS = 30_000
+_SCHEMA_LOCK = 0x57415942494C4C
+"""An advisory lock of PostgreSQL: two processes that start at once must not both create."""
+
+
+class StoreError(Exception):
+    """The store cannot be used as it is; `code` says why, the message what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """How keys were spread over `order-events` when it was made; this never changes."""
+
+    partitions: int
+    partitioner: str
+
+
+class Store:
+    """One database: `writer` for transactions that write, `reader` for those that only read.
+
+    `durable` writes what cannot be had again from the log: it waits for the disk, which the
+    views need not, since the log brings them back.
+    """
+
+    def __init__(self, writer: Engine, reader: Engine, durable: Engine) -> None:
+        self.writer = writer
+        self.reader = reader
+        self.durable = durable
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """The store at that SQLAlchemy URL, with its tables and a first set when it is new."""
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            made = tuple(_sqlite(parsed, role) for role in ("writer", "reader", "durable"))
+            store = cls(*made)
+        else:
+            writer = _postgresql(parsed, read_only=False)
+            store = cls(writer, _postgresql(parsed, read_only=True), writer)
+        store._create()
+        return store
+
+    def close(self) -> None:
+        """Give back all connections."""
+        for engine in (self.writer, self.reader, self.durable):
+            engine.dispose()
+
+    def _create(self) -> None:
+        with self.durable.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+            BASE.create_all(connection)
+            if connection.scalar(select(func.count()).select_from(SETS)) == 0:
+                create_set(connection, 1)
+                connection.execute(update(SETS).values(current=1))
+
+    def set_id(self) -> int:
+        """The id of the current set; another one than before means: read everything again."""
+        with self.reader.begin() as connection:
+            return current_set(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[Connection, ViewSet]]:
+        """One consistent look at the current set. `StoreError` where its shape is an old one."""
+        with self.reader.begin() as connection:
+            yield connection, usable_set(connection)
+
+    def applied(self) -> dict[int, int]:
+        """The last applied offset by partition; -1 where nothing is applied yet."""
+        with self.reader.begin() as connection:
+            return applied_offsets(connection, current_set(connection))
+
+    def certify(self, born: Birth) -> None:
+        """Record how `order-events` was made, once; `StoreError` where it is another way now."""
+        with self.durable.begin() as connection:
+            statement = insert_into(BIRTH, connection.dialect).on_conflict_do_nothing()
+            connection.execute(
+                statement, {"id": 1, "partitions": born.partitions, "partitioner": born.partitioner}
+            )
+        known = self.birth()
+        if known != born:
+            raise StoreError(
+                "topic_changed",
+                f"order-events was made as {known} and is {born} now, which parts orders from "
+                "their events. Restore the topic, or start with an empty store and Kafka.",
+            )
+
+    def birth(self) -> Birth | None:
+        """How `order-events` was made, or None while nobody has recorded it."""
+        with self.reader.begin() as connection:
+            row = connection.execute(select(BIRTH.c.partitions, BIRTH.c.partitioner)).one_or_none()
+        return None if row is None else Birth(*row)
+
+
+def current_set(connection: Connection) -> int:
+    """The id that the pointer names."""
+    found: int = connection.scalars(_CURRENT).one()
+    return found
+
+
+def usable_set(connection: Connection) -> ViewSet:
+    """The current set; `StoreError` where this version gives its tables another shape."""
+    row = connection.execute(_CURRENT_SHAPE).one()
+    if row.shape != shape():
+        raise StoreError(
+            "views_outdated",
+            "The views were filled by another version of Waybill. Run `waybill rebuild`.",
+        )
+    return view_set(row.id)
+
+
+_CURRENT = select(SETS.c.id).where(SETS.c.current == 1)
+_CURRENT_SHAPE = select(SETS.c.id, SETS.c.shape).where(SETS.c.current == 1)
+
+
+def applied_offsets(connection: Connection, set_id: int) -> dict[int, int]:
+    """The last applied offset by partition of that set."""
+    rows = connection.execute(_APPLIED, {"set_id": set_id})
+    return {row.partition: row.offset for row in rows}
+
+
+_APPLIED = (
+    select(APPLIED.c.partition, APPLIED.c.offset)
+    .where(APPLIED.c.set_id == bindparam("set_id"))
+    .order_by(APPLIED.c.partition)
+)
+
+
+def create_set(connection: Connection, set_id: int) -> ViewSet:
+    """New empty tables, not current yet."""
+    tables = view_set(set_id)
+    tables.metadata.create_all(connection)
+    connection.execute(SETS.insert(), {"id": set_id, "shape": shape(), "current": 0})
+    return tables
+
+
+def _sqlite(url: URL, role: str) -> Engine:
+    engine = create_engine(url)
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        # The driver's own way of opening transactions would start them late, as readers.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={'FULL' if role == 'durable' else 'NORMAL'}")
+        connection.execute("PRAGMA cache_size=-65536")
+        if role == "reader":
+            connection.execute("PRAGMA query_only=ON")
+
+    begin = "BEGIN" if role == "reader" else "BEGIN IMMEDIATE"
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgresql(url: URL, *, read_only: bool) -> Engine:
+    options: Mapping[str, str] = (
+        {"options": "-c default_transaction_read_only=on"} if read_only else {}
+    )
+    return create_engine(url, paramstyle="format", connect_args=dict(options), pool_pre_ping=True)

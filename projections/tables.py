@@ -1,0 +1,81 @@
+"""What all tables share: column types that mean the same on both databases, and bulk writing."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Dialect, Integer, String, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import Insert
+
+Place = BigInteger().with_variant(Integer(), "sqlite")
+"""A place in the log as one number; SQLite makes only an INTEGER key the row's own address."""
+
+Text = String().with_variant(String(collation="C"), "postgresql")
+"""Text compared byte by byte, so that prefixes and order are the same on both databases."""
+
+_OFFSET_BITS = 48
+_LONGEST = 400
+
+
+def place_of(partition: int, offset: int) -> int:
+    """Partition and offset as one number, in log order within a partition."""
+    return partition << _OFFSET_BITS | offset
+
+
+def parted(place: int) -> tuple[int, int]:
+    """The partition and offset that `place_of` put together."""
+    return place >> _OFFSET_BITS, place & (1 << _OFFSET_BITS) - 1
+
+
+def indexable(text: str) -> str:
+    """The text as it can stand in a column and an index: no NUL, of bounded length.
+
+    PostgreSQL refuses both, and a row that cannot be written would stop its partition for ever.
+    Equality is kept: what is cut off is stood in for by its digest.
+    """
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + "~" + hashlib.sha256(text.encode()).hexdigest()
+    return text.replace("\x00", "\ufffd")
+
+
+def insert_into(table: Table, dialect: Dialect) -> sqlite.Insert | postgresql.Insert:
+    """An insert that knows ON CONFLICT; both databases write it alike."""
+    if dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+def upsert(table: Table, dialect: Dialect, changing: Sequence[str]) -> Insert:
+    """Insert a row of all columns; where its key is taken, overwrite the `changing` ones."""
+    statement = insert_into(table, dialect)
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_={n: statement.excluded[n] for n in changing}
+    )
+
+
+def counting(table: Table, dialect: Dialect, counts: Sequence[str]) -> Insert:
+    """Insert a row of counts; where its key is taken, add to them."""
+    statement = insert_into(table, dialect)
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={name: table.c[name] + statement.excluded[name] for name in counts},
+    )
+
+
+class Bulk:
+    """A statement rendered once and fed with plain tuples in the order of the table's columns.
+
+    Rendering and SQLAlchemy's work per row cost more than SQLite's own; values must need no
+    conversion (int, str, bytes, None).
+    """
+
+    def __init__(self, statement: Insert, table: Table, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=[c.name for c in table.columns])
+        assert list(compiled.positiontup or ()) == [c.name for c in table.columns]
+        self._sql = str(compiled)
+
+    def write(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+        """Write the rows in one go."""
+        if rows:
+            connection.exec_driver_sql(self._sql, rows)

@@ -1,0 +1,214 @@
+"""Folding records into a set of views: what the projector and a rebuild have in common."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Dialect, bindparam, select, update
+
+from projections.change import Change, View
+from projections.store import APPLIED
+from projections.tables import insert_into, place_of
+from projections.viewset import ViewSet, view_makers
+from schemas.codec import UndecodableError, decode
+from schemas.events import Event, OrderAccepted
+from streams.core.order import ENDED, Order, evolve
+from streams.core.snapshot import restored
+
+_LOOKED_UP_AT_ONCE = 500
+_REMEMBERED = 4_000
+"""Orders per partition whose state is kept at hand; others are read back from the store."""
+
+
+class Record(NamedTuple):
+    """One record of `order-events`: `timestamp` is the broker's, in milliseconds."""
+
+    offset: int
+    value: bytes | None
+    timestamp: int = 0
+
+
+class AnotherProjectorError(Exception):
+    """The applied offset is not where this projector left it: ask for the partitions anew."""
+
+
+class UndecodableRecordError(Exception):
+    """A record of `order-events` that this version cannot read: its partition must stop there."""
+
+    def __init__(self, partition: int, offset: int, code: str, reason: str) -> None:
+        super().__init__(
+            f"order-events partition {partition} offset {offset} cannot be read: {reason}. "
+            "Nothing behind it is applied. Run a version of Waybill that knows it."
+        )
+        self.partition = partition
+        self.offset = offset
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An order as far as folding needs it, and the place of its acceptance."""
+
+    order_place: int
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A decoded record with its place."""
+
+    offset: int
+    value: bytes
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """What a transaction has made of its records, to be remembered once it is committed."""
+
+    orders: Mapping[int, Mapping[str, Known]]
+    applied: Mapping[int, int]
+
+
+def decoded(
+    partition: int, records: Iterable[Record]
+) -> tuple[list[Located], UndecodableRecordError | None]:
+    """The records up to the first that cannot be read, and what is wrong with that one."""
+    located: list[Located] = []
+    for offset, value, _ in records:
+        try:
+            event = decode(value)
+        except UndecodableError as problem:
+            return located, UndecodableRecordError(partition, offset, problem.code, str(problem))
+        assert value is not None
+        located.append(Located(offset, value, event))
+    return located, None
+
+
+class SetWriter:
+    """Writes one set of views; remembers the orders that it met last, per partition."""
+
+    def __init__(self, tables: ViewSet, dialect: Dialect) -> None:
+        self.tables = tables
+        self._makers = view_makers(tables, dialect)
+        self._remembered: dict[int, OrderedDict[str, Known]] = {}
+        orders, timeline = tables.orders.c, tables.timeline.c
+        self._look_up = (
+            select(orders.id, orders.place, orders.state, timeline.value)
+            .join(tables.timeline, timeline.place == orders.place)
+            .where(orders.id.in_(bindparam("ids", expanding=True)))
+        )
+        self._advance = (
+            update(APPLIED)
+            .where(
+                APPLIED.c.set_id == tables.id,
+                APPLIED.c.partition == bindparam("of"),
+                APPLIED.c.offset == bindparam("start"),
+            )
+            .values(offset=bindparam("end"))
+        )
+        self._first = insert_into(APPLIED, dialect).on_conflict_do_nothing()
+
+    def forget(self, partition: int) -> None:
+        """Somebody else may have written that partition meanwhile."""
+        self._remembered.pop(partition, None)
+
+    def begin_partition(self, connection: Connection, partition: int) -> None:
+        """Make sure that the partition has an applied offset to start from."""
+        connection.execute(
+            self._first, {"set_id": self.tables.id, "partition": partition, "offset": -1}
+        )
+
+    def advance(self, connection: Connection, partition: int, start: int, end: int) -> None:
+        """Move the applied offset from `start` to `end`; `AnotherProjectorError` if it moved."""
+        moved = connection.execute(self._advance, {"of": partition, "start": start, "end": end})
+        if moved.rowcount != 1:
+            raise AnotherProjectorError(
+                f"partition {partition} of set {self.tables.id} no longer stands at {start}"
+            )
+
+    def write(self, connection: Connection, chunks: Mapping[int, Sequence[Located]]) -> Folding:
+        """Fold the records and write all views; nothing is remembered before `committed`."""
+        views = [make() for make in self._makers]
+        orders: dict[int, dict[str, Known]] = {}
+        applied: dict[int, int] = {}
+        for partition, records in chunks.items():
+            orders[partition] = self._known(connection, partition, records)
+            applied[partition] = _fold(partition, records, orders[partition], views)
+        for view in views:
+            view.write(connection)
+        return Folding(orders, applied)
+
+    def committed(self, folding: Folding) -> None:
+        """Remember the orders, the latest longest; an order at its end hardly comes again."""
+        for partition, orders in folding.orders.items():
+            remembered = self._remembered.setdefault(partition, OrderedDict())
+            for order_id, known in orders.items():
+                if known.order.state in ENDED:
+                    remembered.pop(order_id, None)
+                else:
+                    remembered[order_id] = known
+                    remembered.move_to_end(order_id)
+            while len(remembered) > _REMEMBERED:
+                remembered.popitem(last=False)
+
+    def _known(
+        self, connection: Connection, partition: int, records: Sequence[Located]
+    ) -> dict[str, Known]:
+        remembered: Mapping[str, Known] = self._remembered.get(partition, {})
+        known: dict[str, Known] = {}
+        unknown: dict[str, None] = {}
+        for record in records:
+            order_id = record.event.envelope.order_id
+            if (found := remembered.get(order_id)) is not None:
+                known[order_id] = found
+            else:
+                unknown[order_id] = None
+        ids = list(unknown)
+        for start in range(0, len(ids), _LOOKED_UP_AT_ONCE):
+            rows = connection.execute(
+                self._look_up, {"ids": ids[start : start + _LOOKED_UP_AT_ONCE]}
+            )
+            for order_id, place, state, value in rows:
+                accepted = decode(value).fact
+                assert isinstance(accepted, OrderAccepted)
+                known[order_id] = Known(place, restored(state, _without_document(accepted)))
+        return known
+
+
+def _fold(
+    partition: int,
+    records: Sequence[Located],
+    known: dict[str, Known],
+    views: Sequence[View],
+) -> int:
+    """Give every applied event to every view; how many applied."""
+    count = 0
+    for record in records:
+        event = record.event
+        order_id = event.envelope.order_id
+        place = place_of(partition, record.offset)
+        entry = known.get(order_id)
+        before = None if entry is None else entry.order
+        after = evolve(before, _light(event), record.offset)
+        if after is None or after is before:
+            continue
+        order_place = place if entry is None else entry.order_place
+        known[order_id] = Known(order_place, after)
+        change = Change(place, order_place, record.value, event, before, after)
+        for view in views:
+            view.apply(change)
+        count += 1
+    return count
+
+
+def _light(event: Event) -> Event:
+    if isinstance(event.fact, OrderAccepted):
+        return Event(event.envelope, _without_document(event.fact))
+    return event
+
+
+def _without_document(accepted: OrderAccepted) -> OrderAccepted:
+    """Folding never looks into the document, and thousands of them would be kept."""
+    return replace(accepted, document="", sealed=())
