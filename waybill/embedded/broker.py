@@ -20,6 +20,7 @@ from waybill.embedded.errors import EmbeddedError
 from waybill.embedded.jars import kafka_jars
 from waybill.embedded.java import find_java
 from waybill.embedded.properties import JVM, Ports, server_properties
+from waybill.ports import free_port, is_free
 from waybill.settings import cache_directory
 from waybill.tether import tethered
 
@@ -29,6 +30,7 @@ _START_SECONDS = 90.0
 _STOP_SECONDS = 10.0
 _LOCK_SECONDS = 3.0
 _POLL_SECONDS = 0.02
+_PORTS = "ports.json"
 _LOG_LIMIT = 10 * 1024 * 1024
 
 
@@ -69,7 +71,7 @@ class EmbeddedBroker:
     def _start(self) -> str:
         java = [str(find_java(self._say)), *JVM, "-cp"]
         java.append(os.pathsep.join(map(str, kafka_jars(cache_directory(), self._say))))
-        ports = _choose_ports(self._home / "ports.json")
+        ports = _choose_ports(self._home / _PORTS)
         data = self._home / "data"
         if not data.is_dir():
             _format(java, ports, data)
@@ -140,6 +142,12 @@ class EmbeddedBroker:
         self.stop()
 
 
+def running_bootstrap(data_directory: Path) -> str | None:
+    """The address of a broker that another process runs on this data; None where none answers."""
+    ports = _recorded_ports(data_directory.absolute() / "kafka" / _PORTS)
+    return f"127.0.0.1:{ports.clients}" if ports.clients and _answers(ports.clients) else None
+
+
 def _locked(path: Path) -> IO[str]:
     """Holds `path` alone; waits for a broker that is on its way out."""
     lock = path.open("a+")
@@ -167,36 +175,20 @@ def _locked(path: Path) -> IO[str]:
 
 def _choose_ports(record: Path) -> Ports:
     """The ports of the last run where they are still free, else new ones, written down."""
-    try:
-        kept = Ports(**json.loads(record.read_text()))
-    except (OSError, ValueError, TypeError):
-        kept = Ports(0, 0)
-    clients = kept.clients if _is_free(kept.clients) else free_port()
-    controller = kept.controller if _is_free(kept.controller) else free_port()
+    kept = _recorded_ports(record)
+    clients = kept.clients if kept.clients and is_free(kept.clients) else free_port()
+    controller = kept.controller if kept.controller and is_free(kept.controller) else free_port()
     ports = Ports(clients, controller)
     if ports != kept:
         record.write_text(json.dumps({"clients": clients, "controller": controller}))
     return ports
 
 
-def _is_free(port: int) -> bool:
-    if port == 0:
-        return False
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _recorded_ports(record: Path) -> Ports:
+    try:
+        return Ports(**json.loads(record.read_text()))
+    except (OSError, ValueError, TypeError):
+        return Ports(0, 0)
 
 
 def _format(java: list[str], ports: Ports, data: Path) -> None:
