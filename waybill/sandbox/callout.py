@@ -131,7 +131,7 @@ class Webhooks(_Plain):
             {
                 "name": call.params["name"],
                 "at": datetime.fromtimestamp(self._now(), UTC).isoformat(),
-                "headers": dict(call.headers),
+                "headers": {str(name): value for name, value in call.headers.items()},
                 "body": call.raw.decode(errors="replace"),
             }
         )

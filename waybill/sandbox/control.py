@@ -78,9 +78,8 @@ class Control:
 
 def _named(error: Any) -> tuple[str, str]:
     """The field a validation error is about; a rule across fields has its name in the type."""
-    if error["type"] == "json_invalid":
-        return "(body)", error["msg"]
-    return ".".join(map(str, error["loc"])) or error["type"], error["msg"]
+    rule = error["type"] if error["type"] in Fault.model_fields else "(body)"
+    return ".".join(map(str, error["loc"])) or rule, error["msg"]
 
 
 def _json(status: int, document: Any) -> web.Response:

@@ -288,7 +288,7 @@ def _reference(part: Any) -> str | None:
         "method", "url", "referenceId", "body", "httpHeaders",
     }:  # fmt: skip
         return None
-    if part.get("method") not in {"GET", "POST", "PATCH", "PUT", "DELETE"}:
+    if part.get("method") not in ("GET", "POST", "PATCH", "PUT", "DELETE"):
         return None
     name, url = part.get("referenceId"), part.get("url")
     fits = isinstance(name, str) and isinstance(url, str) and _NAME.fullmatch(name)

@@ -130,17 +130,27 @@ account_body = Shape(
     extra=CUSTOM,
 )
 
+LONGEST_TERM = 1000
+
+
+def _period(value: object, at: str, found: Found) -> None:
+    """How many periods a term has."""
+    if type(value) is not int or not 0 < value <= LONGEST_TERM:
+        message = f"'{at}' must be a whole number from 1 to {LONGEST_TERM}"
+        found.append(Violation(Kind.VALUE, at, message))
+
+
 _period_type = choice("Month", "Year", "Day", "Week")
 _initial_term = Shape(
     required={"termType": choice("TERMED", "EVERGREEN")},
-    optional={"period": whole, "periodType": _period_type, "startDate": day},
+    optional={"period": _period, "periodType": _period_type, "startDate": day},
 )
 _terms = Shape(
     required={"initialTerm": _initial_term},
     optional={
         "autoRenew": flag,
         "renewalSetting": choice("RENEW_WITH_SPECIFIC_TERM", "RENEW_TO_EVERGREEN"),
-        "renewalTerms": several(Shape(optional={"period": whole, "periodType": _period_type})),
+        "renewalTerms": several(Shape(optional={"period": _period, "periodType": _period_type})),
     },
 )
 
@@ -241,12 +251,13 @@ ACTION_MEMBERS: dict[str, tuple[str, Rule]] = {
     "Suspend": ("suspend", _whatever),
     "Resume": ("resume", _whatever),
 }
+_ACTION_TYPES = tuple(ACTION_MEMBERS)  # unlike the dict, it can be asked for any JSON value
 _trigger_date = Shape(
     required={"name": choice("ContractEffective", "ServiceActivation", "CustomerAcceptance")},
     optional={"triggerDate": day},
 )
 _action_shape = Shape(
-    required={"type": choice(*ACTION_MEMBERS)},
+    required={"type": choice(*_ACTION_TYPES)},
     optional={
         "triggerDates": several(_trigger_date),
         "changeReason": text(255),
@@ -259,7 +270,7 @@ _action_shape = Shape(
 def _action(value: object, at: str, found: Found) -> None:
     """An action and the one member that goes with its type."""
     _action_shape(value, at, found)
-    if not isinstance(value, dict) or value.get("type") not in ACTION_MEMBERS:
+    if not isinstance(value, dict) or value.get("type") not in _ACTION_TYPES:
         return
     wanted, _ = ACTION_MEMBERS[value["type"]]
     if wanted not in value:

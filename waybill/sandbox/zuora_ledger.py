@@ -91,7 +91,7 @@ class Ledger:
         if new is not None:
             return _payment_method(new) is not None
         known = self.account(_account_key(body))
-        return known is not None and known["paymentMethodId"] is not None
+        return known is None or known["paymentMethodId"] is not None
 
     def _objections_to_subscription(
         self, subscription: Record, fresh: set[str]
