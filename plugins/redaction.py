@@ -70,13 +70,14 @@ class Scrubber:
         """The recorded form of a body: redacted and cut, with length and SHA-256 of the whole."""
         if not raw:
             return Body()
-        return Body(text=self._scrubbed(raw), length=len(raw), sha256=sha256(raw).hexdigest())
+        return Body(text=self.recorded(raw), length=len(raw), sha256=sha256(raw).hexdigest())
 
     def text(self, text: str) -> str:
         """An address or a message; cut at 2,000 characters."""
-        return self._scrubbed(text.encode(errors="replace"))[:_MAX_TEXT]
+        return self.recorded(text.encode(errors="replace"))[:_MAX_TEXT]
 
-    def _scrubbed(self, raw: bytes) -> str:
+    def recorded(self, raw: bytes) -> str:
+        """Bytes as they may be shown: redacted, and cut at `MAX_RECORDED`."""
         if b"\0" in raw:
             return "[not text]"
         if len(raw) <= MAX_RECORDED:
@@ -115,6 +116,10 @@ class Scrubber:
                 spans.append((at, at + len(needle)))
                 at = plain.find(needle, at + 1)
         return sorted(spans)
+
+
+NOTHING = Scrubber()
+"""Replaces nothing."""
 
 
 def _with_rarest(needles: Iterable[bytes]) -> tuple[tuple[int, bytes], ...]:
