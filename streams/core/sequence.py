@@ -11,6 +11,8 @@ from schemas.expressions import evaluated
 from schemas.steps import OnUnknown, Phase, WaybillStep
 
 STANDARD = "standard"
+# Axes are texts of the orders, so their variety is not ours to bound.
+_MOST_RESOLVED = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,8 @@ class Sequencer:
         if known is None:
             known = self._resolution(document, order_type, processing, offers)
             if not self._by_item:
+                if len(self._resolved) >= _MOST_RESOLVED:
+                    self._resolved.clear()
                 self._resolved[place] = known
         return known
 
@@ -133,8 +137,11 @@ def all_entries(configuration: Configuration) -> Iterable[PluginEntry]:
 
 
 def matches(override: Override, order_type: str, processing: str, offer: str) -> bool:
-    """Whether an order with these axes falls under the override."""
-    named = (override.order_type, order_type), (override.processing_type, processing)
+    """Whether an order with these axes falls under the override; `submitted` names `new`."""
+    types = override.order_type
+    if types is not None and "submitted" in types:
+        types = [*types, "new"]
+    named = (types, order_type), (override.processing_type, processing)
     return all(
         values is None or value in values
         for values, value in (*named, (override.offer_type, offer))
