@@ -1,0 +1,49 @@
+# make run    everything on this machine, with a first order
+# make test   everything that must hold
+# make bench  the figures
+# make clean  away with what make made; the orders in .waybill stay
+#
+# Needs Python 3.11 or newer, nothing else.
+
+.DEFAULT_GOAL := run
+.PHONY: run test bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+# What was installed is known by the content of pyproject.toml, not by its date.
+KEY := $(shell cksum pyproject.toml | cut -d' ' -f1)
+INSTALLED := $(VENV)/installed-$(KEY)
+INSTALLED_DEV := $(VENV)/installed-dev-$(KEY)
+PRISM := .cache/prism/node_modules/.bin/prism
+
+run: $(INSTALLED)
+	@$(BIN)/waybill up
+
+test: $(INSTALLED_DEV) $(PRISM)
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+bench: $(INSTALLED_DEV)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@sh scripts/make-venv $(VENV)
+
+$(INSTALLED): | $(BIN)/python
+	@echo "Installing Waybill into $(VENV), once."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED)
+	@echo "Installing what the tests need, once."
+	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+$(PRISM):
+	@sh scripts/install-prism .cache/prism
