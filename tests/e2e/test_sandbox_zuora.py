@@ -153,7 +153,7 @@ async def test_an_existing_account_can_order_again(sandbox: Sandbox):
 
 
 async def test_a_rate_plan_nobody_made_exists_when_asked_for_by_name(sandbox: Sandbox):
-    path = "/zuora/object-query/product-rate-plans?filter[]=name.EQ:UK-UK A Quarterly"
+    path = "/zuora/object-query/product-rate-plans?filter[]=name.EQ:UK-UK A Quarterly&expand[]=productrateplancharges"
     _, first = await sandbox.call("GET", path)
     _, made = await sandbox.call("GET", path.replace("UK-UK A Quarterly", "Brand new"))
     _, again = await sandbox.call("GET", path.replace("UK-UK A Quarterly", "Brand new"))
@@ -164,8 +164,19 @@ async def test_a_rate_plan_nobody_made_exists_when_asked_for_by_name(sandbox: Sa
     assert any(p["name"] == "Brand new" for x in catalog["products"] for p in x["productRatePlans"])
 
 
+async def test_rate_plans_are_asked_for_by_list_and_bring_charges_only_when_expanded(
+    sandbox: Sandbox,
+):
+    path = "/zuora/object-query/product-rate-plans?filter[]="
+    _, found = await sandbox.call("GET", f"{path}name.IN:[UK-UK A Annual,Brand new]")
+    assert [plan["name"] for plan in found["data"]] == ["UK-UK A Annual", "Brand new"]
+    assert "productRatePlanCharges" not in found["data"][0]
+    status, answer = await sandbox.call("GET", f"{path}name.LIKE:x")
+    assert (status, answer["reasons"][0]["code"], "success" in answer) == (400, 50000023, False)
+
+
 async def test_a_charge_must_belong_to_its_rate_plan(sandbox: Sandbox):
-    path = "/zuora/object-query/product-rate-plans?filter[]=name.EQ:UK-UK A Quarterly"
+    path = "/zuora/object-query/product-rate-plans?filter[]=name.EQ:UK-UK A Quarterly&expand[]=productrateplancharges"
     plan = (await sandbox.call("GET", path))[1]["data"][0]
     body = zuora_order()
     created = body["subscriptions"][0]["orderActions"][0]["createSubscription"]

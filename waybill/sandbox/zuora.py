@@ -1,5 +1,6 @@
 """Zuora as the connectors see it: tokens, envelopes, keys, orders, accounts and look-ups."""
 
+import re
 from collections.abc import Callable, Iterable
 from secrets import token_hex
 from typing import Any
@@ -25,7 +26,8 @@ ORDERS = 531003
 ACCOUNTS = 511003
 UNAUTHENTICATED = 90000011
 _CATEGORIES = {404: 40, 405: 45, 409: 50, 422: 20, 429: 70}
-_FILTERABLE = frozenset({"id", "name", "productid"})
+_FILTERABLE = {"id": "id", "name": "name", "productid": "productId"}
+_FILTER = re.compile(r"(id|name|productid)\.(?:EQ:(.+)|IN:\[(.+)\])")
 
 
 class Zuora:
@@ -221,23 +223,41 @@ class Zuora:
 
     def rate_plans(self, call: Call) -> Answer:
         """`GET /object-query/product-rate-plans`; asking by name makes what is missing."""
-        wanted = {}
+        wanted: dict[str, list[str]] = {}
         for given in call.query.getall("filter[]", []) if call.query else []:
-            field, separator, value = given.partition(".EQ:")
-            if not separator or field.lower() not in _FILTERABLE:
-                message = f"The filter '{given}' is not supported; use name.EQ:..., id.EQ:..."
+            found = _FILTER.fullmatch(given)
+            if found is None:
+                message = f"The filter '{given}' is not supported; use name.EQ:a or name.IN:[a,b]"
                 reasons = [{"code": READS * 100 + 23, "message": message}]
                 return answer(400, {"reasons": reasons, "requestId": str(uuid4())})
-            wanted[field.lower()] = value
-        if "name" in wanted:
-            self._catalog.plan_named(wanted["name"])
-        found = [plan for plan in self._catalog.plans() if _fits(plan, wanted)]
-        data = [{k: v for k, v in plan.items() if not k.startswith("_")} for plan in found]
-        return answer(200, {"data": data})
+            field, one, several = found.groups()
+            wanted[field] = several.split(",") if several is not None else [one]
+        for name in wanted.get("name", []):
+            self._catalog.plan_named(name)
+        expand = call.query.getall("expand[]", []) if call.query else []
+        expanded = "productrateplancharges" in expand
+        plans = [plan for plan in self._catalog.plans() if _fits(plan, wanted)]
+        return answer(200, {"data": [_queried(plan, expanded=expanded) for plan in plans]})
 
 
-def _fits(plan: Record, wanted: dict[str, str]) -> bool:
-    return all(plan[name.replace("productid", "productId")] == v for name, v in wanted.items())
+def _fits(plan: Record, wanted: dict[str, list[str]]) -> bool:
+    return all(plan[_FILTERABLE[name]] in values for name, values in wanted.items())
+
+
+def _queried(plan: Record, *, expanded: bool) -> Record:
+    """As Object Query shows it: charges only when expanded, and with other names."""
+    shown = {"id": plan["id"], "name": plan["name"], "productId": plan["productId"]}
+    if expanded:
+        shown["productRatePlanCharges"] = [
+            {
+                "id": charge["id"],
+                "name": charge["name"],
+                "chargeType": charge["type"],
+                "chargeModel": "Flat Fee Pricing",
+            }
+            for charge in plan["productRatePlanCharges"]
+        ]
+    return shown
 
 
 def _checked(resource: int, rule: Rule, body: Any) -> list[tuple[int, str]]:
