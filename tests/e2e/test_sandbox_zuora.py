@@ -7,6 +7,11 @@ import pytest
 
 from waybill.sandbox.testing import CREDENTIALS, Sandbox, running_sandbox, zuora_order
 
+QUARTERLY = (
+    "/zuora/object-query/product-rate-plans"
+    "?filter[]=name.EQ:UK-UK A Quarterly&expand[]=productrateplancharges"
+)
+
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
@@ -153,7 +158,7 @@ async def test_an_existing_account_can_order_again(sandbox: Sandbox):
 
 
 async def test_a_rate_plan_nobody_made_exists_when_asked_for_by_name(sandbox: Sandbox):
-    path = "/zuora/object-query/product-rate-plans?filter[]=name.EQ:UK-UK A Quarterly&expand[]=productrateplancharges"
+    path = QUARTERLY
     _, first = await sandbox.call("GET", path)
     _, made = await sandbox.call("GET", path.replace("UK-UK A Quarterly", "Brand new"))
     _, again = await sandbox.call("GET", path.replace("UK-UK A Quarterly", "Brand new"))
@@ -176,7 +181,7 @@ async def test_rate_plans_are_asked_for_by_list_and_bring_charges_only_when_expa
 
 
 async def test_a_charge_must_belong_to_its_rate_plan(sandbox: Sandbox):
-    path = "/zuora/object-query/product-rate-plans?filter[]=name.EQ:UK-UK A Quarterly&expand[]=productrateplancharges"
+    path = QUARTERLY
     plan = (await sandbox.call("GET", path))[1]["data"][0]
     body = zuora_order()
     created = body["subscriptions"][0]["orderActions"][0]["createSubscription"]
