@@ -67,7 +67,8 @@ class Order:
     `sequence` counts applied events. `position` is the index of the next step in the waybill,
     `attempt` its open attempt. `offset` is the place in the partition of its acceptance: orders
     of a lane stand in that order. `started_by` is the worker that wrote `StepStarted` for the
-    open attempt. `generations` counts definite failures per `step/call`.
+    open attempt. `trace` is the traceparent it came with. `generations` counts definite failures
+    per `step/call`.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Order:
     created: datetime
     updated: datetime
     offset: int
+    trace: str | None = None
     state: State = State.ACCEPTED
     run: int = 1
     sequence: int = 1
@@ -160,6 +162,7 @@ def _accepted(event: Event, offset: int) -> Order:
         created=at,
         updated=at,
         offset=offset,
+        trace=envelope.trace,
         progress=tuple(pending),
     )
 

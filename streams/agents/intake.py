@@ -1,0 +1,184 @@
+"""Intake: reads `orders`, and writes each order's acceptance or its rejection."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from schemas.problems import Problem, RefusedError
+from streams.agents import metrics
+from streams.agents.fate import Fatal, guarded
+from streams.agents.journal import Journal
+from streams.agents.keyring import KeyRing
+from streams.agents.rejections import DEFAULT_TENANT, Refused, Rejections
+from streams.core.intake import Intake, Prepared, Submission, acceptance
+from streams.core.sealing import NONCE_BYTES
+from streams.kafka.reader import Record, Records
+
+MOST_HELD = 50_000
+HELD_AGAIN_S = 0.2
+
+log = logging.getLogger(__name__)
+
+INTERNAL = Problem(
+    code="internal",
+    message="the order could not be read by this version",
+    remedy="report it with this record; it can be sent again later",
+)
+
+
+@dataclass(slots=True)
+class _Chunk:
+    last: int
+    landed: bool = False
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """What of one partition is durable elsewhere, in the order it was read."""
+
+    position: int
+    open: deque[_Chunk] = field(default_factory=deque)
+
+    def committable(self) -> int:
+        while self.open and self.open[0].landed:
+            self.position = self.open.popleft().last + 1
+        return self.position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What intake works with. `held` counts the orders that the worker has in memory."""
+
+    topic: str
+    intake: Intake
+    journal: Journal
+    rejections: Rejections
+    ring: KeyRing
+    now: Callable[[], datetime]
+    random_bytes: Callable[[int], bytes]
+    held: Callable[[], int]
+    fatal: Fatal
+
+
+class IntakeAgent:
+    """Reads `orders`; nothing is committed before its outcome is durable."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._ledgers: dict[int, _Ledger] = {}
+        self._inbox: list[tuple[_Ledger, int, Records]] = []
+        self._arrived = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._writing: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Starts its loop."""
+        self._writing.add(guarded(self._loop(), self._desk.fatal))
+
+    async def assigned(
+        self, committed: Mapping[int, int], ends: Mapping[int, int]
+    ) -> Mapping[int, int]:
+        """Starts at the committed offsets."""
+        del ends
+        self._ledgers = {number: _Ledger(offset) for number, offset in committed.items()}
+        return {}
+
+    def revoked(self) -> None:
+        """Forgets its place; what is being written lands or is read again."""
+        self._ledgers = {}
+        self._inbox = []
+        self._taken.set()
+
+    async def chunk(self, partition: int, records: Records) -> None:
+        """Takes records; waits while too many orders are in memory."""
+        ledger = self._ledgers.get(partition)
+        if ledger is None:
+            return
+        self._inbox.append((ledger, partition, records))
+        self._arrived.set()
+        while self._desk.held() > MOST_HELD:  # noqa: ASYNC110 (rare, and an event per order costs)
+            await asyncio.sleep(HELD_AGAIN_S)
+        while len(self._inbox) > 2 * len(self._ledgers) > 0:
+            self._taken.clear()
+            await self._taken.wait()
+
+    def committable(self, partition: int) -> int | None:
+        """Behind the first record whose outcome is not durable."""
+        ledger = self._ledgers.get(partition)
+        return None if ledger is None else ledger.committable()
+
+    async def _loop(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            taken, self._inbox = self._inbox, []
+            self._taken.set()
+            await self._take(taken)
+
+    async def _take(self, taken: list[tuple[_Ledger, int, Records]]) -> None:
+        writes: list[list[Coroutine[Any, Any, None] | Prepared]] = []
+        subjects: dict[str, dict[str, None]] = {}
+        for _, partition, records in taken:
+            outcomes = [self._outcome(partition, record) for record in records]
+            writes.append(outcomes)
+            for outcome in outcomes:
+                if isinstance(outcome, Prepared):
+                    subjects.setdefault(outcome.submission.tenant, {})[outcome.subject] = None
+        keys = {
+            (tenant, subject): key
+            for tenant, wanted in subjects.items()
+            for subject, key in (await self._desk.ring.made(tenant, wanted)).items()
+        }
+        for (ledger, _, records), outcomes in zip(taken, writes, strict=True):
+            chunk = _Chunk(records[-1].offset)
+            ledger.open.append(chunk)
+            coroutines = [
+                self._accepted(outcome, keys) if isinstance(outcome, Prepared) else outcome
+                for outcome in outcomes
+            ]
+            task = asyncio.ensure_future(_land(chunk, coroutines))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+
+    def _outcome(self, partition: int, record: Record) -> Prepared | Coroutine[Any, Any, None]:
+        desk = self._desk
+        headers = dict(record.headers or ())
+        tenant = _header(headers, "waybill-tenant") or DEFAULT_TENANT
+        origin = f"{desk.topic}/{partition}/{record.offset}"
+        submission = Submission(
+            tenant=tenant,
+            value=record.value,
+            identity=_header(headers, "waybill-identity") or origin,
+            actor=_header(headers, "waybill-actor") or "kafka",
+            origin=origin,
+            trace=_header(headers, "traceparent"),
+        )
+        try:
+            return desk.intake.prepare(submission)
+        except RefusedError as refusal:
+            problem = refusal.problem
+        except Exception:
+            log.exception("an order could not be handled at %s", origin)
+            problem = INTERNAL
+        return desk.rejections.write(Refused.record(record, origin, tenant), problem)
+
+    def _accepted(self, prepared: Prepared, keys: Mapping[Any, Any]) -> Coroutine[Any, Any, None]:
+        desk = self._desk
+        metrics.ORDERS_ACCEPTED.labels(prepared.order_type).inc()
+        key = keys[prepared.submission.tenant, prepared.subject]
+        event = acceptance(prepared, key, desk.random_bytes(NONCE_BYTES), desk.now())
+        return desk.journal.write_event(event)
+
+
+async def _land(chunk: _Chunk, writes: list[Coroutine[Any, Any, None]]) -> None:
+    await asyncio.gather(*writes)
+    chunk.landed = True
+
+
+def _header(headers: Mapping[str, bytes], name: str) -> str | None:
+    value = headers.get(name)
+    return value.decode(errors="replace") if value else None

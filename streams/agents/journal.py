@@ -1,0 +1,64 @@
+"""Writes facts to `order-events`, again and again until they are durable."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.codec import Memo
+from schemas.envelope import Envelope
+from schemas.events import Event, Fact
+from streams.core import ids
+from streams.core.order import Order
+from streams.kafka.writer import LogWriter
+
+AGAIN_AFTER_S = 0.5
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """The way to the log. `worker` names the process; `now` gives UTC."""
+
+    worker: str
+    topic: str
+    writer: LogWriter
+    memo: Memo
+    now: Callable[[], datetime]
+
+    async def write(self, order: Order, fact: Fact) -> None:
+        """Returns when the fact is durable; a known result is never dropped."""
+        await self.write_event(
+            Event(
+                Envelope(
+                    event_id=ids.event_id(order.id, order.run, fact),
+                    tenant=order.tenant,
+                    lane=order.lane,
+                    order_id=order.id,
+                    run=order.run,
+                    occurred_at=self.now(),
+                    actor=f"worker/{self.worker}",
+                    trace=order.trace,
+                    origin=f"worker/{self.worker}",
+                ),
+                fact,
+            )
+        )
+
+    async def write_event(self, event: Event) -> None:
+        """Returns when the event is durable."""
+        value, lane = self.memo.encode(event), event.envelope.lane.encode()
+        while True:
+            try:
+                await self.writer.append(self.topic, lane, value)
+            except Exception as problem:  # noqa: BLE001 (whatever it was, it is not durable yet)
+                log.warning(
+                    "an event is written again: %r",
+                    problem,
+                    extra={"order": event.envelope.order_id},
+                )
+                await asyncio.sleep(AGAIN_AFTER_S)
+            else:
+                return

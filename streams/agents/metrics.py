@@ -1,0 +1,15 @@
+"""What the write side counts. Labels are bounded: never an order, a customer or a URL."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+ORDERS_ACCEPTED = Counter("waybill_orders_accepted_total", "Orders taken", ["order_type"])
+ORDERS_REJECTED = Counter("waybill_orders_rejected_total", "Orders not taken", ["code"])
+EVENTS_READ = Counter("waybill_events_read_total", "Events of order-events read back")
+EVENTS_IGNORED = Counter("waybill_events_ignored_total", "Events that did not apply")
+PARTITIONS_HALTED = Counter("waybill_partitions_halted_total", "Partitions stopped by a record")
+ORDERS_HELD = Gauge("waybill_orders_held", "Orders in memory")
+ORDERS_MOVING = Gauge("waybill_orders_moving", "Orders with something to do now")
+STEPS_IN_FLIGHT = Gauge("waybill_steps_in_flight", "Tasks under way")
+STALLED = Counter("waybill_orders_stalled_total", "Moving orders found with nothing under way")
+STEP_ATTEMPTS = Counter("waybill_step_attempts_total", "Attempts by outcome", ["plugin", "outcome"])
+STEP_SECONDS = Histogram("waybill_step_duration_seconds", "Attempt durations", ["plugin"])

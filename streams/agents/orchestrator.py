@@ -1,0 +1,326 @@
+"""The orchestrator: folds what it reads back from the log, asks the core, and acts."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas.codec import UndecodableError
+from schemas.events import Event, Result
+from streams.agents import metrics
+from streams.agents.fate import Fatal, from_store, guarded
+from streams.agents.journal import Journal
+from streams.agents.partition import Key, Partition
+from streams.core.decide import Append, Rest, RunStep, decide
+from streams.core.order import Order, contradicts, evolve
+from streams.kafka.reader import Records
+
+APPLIED_EVERY_S = 0.1
+WATCH_EVERY_S = 1.0
+UNSEEN_AFTER_S = 5.0
+INBOX_RECORDS = 20_000
+
+log = logging.getLogger(__name__)
+
+
+class Snapshots(Protocol):
+    """The store, as far as a worker asks it. Blocking."""
+
+    def applied(self) -> dict[int, int]:
+        """The last applied offset per partition."""
+
+    def load(self, order_ids: Sequence[str]) -> dict[str, Order]:
+        """The orders that the store knows."""
+
+
+class Perform(Protocol):
+    """Performs an attempt of a step; always ends in a result."""
+
+    async def __call__(self, order: Order, run: RunStep) -> Result:
+        """The result; raises only when the process ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What the orchestrator works with. `monotonic` gives seconds."""
+
+    journal: Journal
+    snapshots: Snapshots
+    perform: Perform
+    reject: Callable[[Event], Awaitable[None]]
+    monotonic: Callable[[], float]
+    fatal: Fatal
+
+
+class LostPlaceError(Exception):
+    """Records are missing between what was read and what came next."""
+
+
+class Orchestrator:
+    """Reads `order-events` and moves the orders of its partitions."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._partitions: dict[int, Partition] = {}
+        self._inbox: list[tuple[Partition, Records]] = []
+        self._waiting = 0
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._running: dict[Key, asyncio.Task[None]] = {}
+        self._written: dict[Key, float] = {}
+        self._draining = False
+        self._loops: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Starts its loops."""
+        for loop in (self._fold_loop(), self._applied_loop(), self._watch_loop()):
+            self._loops.append(guarded(loop, self._means.fatal))
+
+    async def drain(self, seconds: float) -> None:
+        """Starts nothing new, and gives what is in flight `seconds` to end."""
+        self._draining = True
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=seconds)
+        for task in (*self._loops, *self._running.values()):
+            task.cancel()
+
+    @property
+    def held(self) -> int:
+        """Orders in memory."""
+        return sum(len(partition.orders) for partition in self._partitions.values())
+
+    @property
+    def ready(self) -> bool:
+        """Whether every assigned partition has caught up."""
+        return bool(self._partitions) and all(part.live for part in self._partitions.values())
+
+    @property
+    def partitions(self) -> Iterable[Partition]:
+        """The assigned partitions."""
+        return self._partitions.values()
+
+    async def assigned(
+        self, committed: Mapping[int, int], ends: Mapping[int, int]
+    ) -> Mapping[int, int]:
+        """Starts at the lower of the committed offset and the store's applied offset + 1."""
+        applied = await from_store(self._means.snapshots.applied)
+        self._partitions = {
+            number: Partition(
+                number=number,
+                position=min(offset, applied.get(number, -1) + 1),
+                end=ends.get(number, 0),
+                applied=applied.get(number, -1),
+            )
+            for number, offset in committed.items()
+        }
+        for partition in self._partitions.values():
+            log.info(
+                "partition %d assigned: from %d, end %d",
+                partition.number,
+                partition.position,
+                partition.end,
+            )
+            self._go_live_when_caught_up(partition)
+        return {number: part.position for number, part in self._partitions.items()}
+
+    def revoked(self) -> None:
+        """Forgets everything; what is in flight ends, and its result is filtered by the fold."""
+        self._partitions = {}
+        self._inbox, self._waiting = [], 0
+        self._room.set()
+
+    async def chunk(self, partition: int, records: Records) -> None:
+        """Takes records; waits while too many wait already."""
+        held = self._partitions.get(partition)
+        if held is None:
+            return
+        self._inbox.append((held, records))
+        self._waiting += len(records)
+        self._arrived.set()
+        while self._waiting > INBOX_RECORDS:
+            self._room.clear()
+            await self._room.wait()
+
+    def committable(self, partition: int) -> int | None:
+        """See `Partition.committable`."""
+        held = self._partitions.get(partition)
+        return None if held is None else held.committable()
+
+    async def _fold_loop(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            taken, self._inbox, self._waiting = self._inbox, [], 0
+            self._room.set()
+            await self._fold(taken)
+
+    async def _fold(self, taken: list[tuple[Partition, Records]]) -> None:
+        read = [(part, self._decoded(part, records)) for part, records in taken]
+        unknown = {
+            event.envelope.order_id
+            for part, events in read
+            for _, event in events
+            if event.envelope.order_id not in part.orders
+        }
+        loaded: dict[str, Order] = {}
+        if unknown:
+            wanted = list(unknown)
+            loaded = await from_store(lambda: self._means.snapshots.load(wanted))
+        for part, events in read:
+            if self._partitions.get(part.number) is part:
+                await self._fold_chunk(part, events, loaded)
+
+    def _decoded(self, part: Partition, records: Records) -> list[tuple[int, Event]]:
+        decode = self._means.journal.memo.decode
+        events = []
+        for record in records:
+            try:
+                events.append((record.offset, decode(record.value)))
+            except UndecodableError as problem:
+                self._halt(part, f"offset {record.offset} cannot be read: {problem}")
+                break
+        return events
+
+    async def _fold_chunk(
+        self, part: Partition, events: list[tuple[int, Event]], loaded: Mapping[str, Order]
+    ) -> None:
+        touched: dict[str, None] = {}
+        for offset, event in events:
+            if offset < part.position or part.halted is not None:
+                continue
+            if offset > part.position:
+                raise LostPlaceError(part.number, part.position, offset)
+            order_id = event.envelope.order_id
+            known = part.orders.get(order_id) or loaded.get(order_id)
+            if contradicts(known, event):
+                await self._means.reject(event)
+            folded = evolve(known, event, offset)
+            if folded is None:
+                self._halt(part, f"{order_id} does not begin with its acceptance at {offset}")
+                break
+            if folded is known:
+                metrics.EVENTS_IGNORED.inc()
+            part.orders[order_id] = folded
+            part.touched(order_id, offset)
+            touched[order_id] = None
+        for order_id in touched:
+            self._settle(part, order_id)
+        self._go_live_when_caught_up(part)
+
+    def _halt(self, part: Partition, reason: str) -> None:
+        part.halted = part.halted or reason
+        part.live = False
+        metrics.PARTITIONS_HALTED.inc()
+        log.critical("partition %d stops: %s", part.number, reason)
+
+    def _go_live_when_caught_up(self, part: Partition) -> None:
+        if part.live or not part.caught_up:
+            return
+        part.live = True
+        log.info("partition %d live: %d orders move", part.number, len(part.first))
+        for order_id in list(part.first):
+            self._settle(part, order_id)
+
+    def _settle(self, part: Partition, order_id: str) -> None:
+        """Asks the core what is next for the order, and does it."""
+        order = part.orders[order_id]
+        decision = decide(order, self._means.journal.worker)
+        key = _key(order, decision)
+        before = part.under_way.pop(order_id, None)
+        if before is not None and before != key:
+            self._written.pop(before, None)
+        if key is None:
+            part.rests(order_id)
+            return
+        part.moves(order_id)
+        part.under_way[order_id] = key
+        if part.live and not self._draining:
+            self._act(order, decision, key)
+
+    def _act(self, order: Order, decision: RunStep | Append | Rest, key: Key) -> None:
+        if key in self._running or key in self._written:
+            return
+        work = (
+            self._run(order, decision, key)
+            if isinstance(decision, RunStep)
+            else self._append(order, decision, key)
+        )
+        self._running[key] = asyncio.ensure_future(work)
+
+    async def _run(self, order: Order, run: RunStep, key: Key) -> None:
+        done = False
+        try:
+            result = await self._means.perform(order, run)
+            await self._means.journal.write(order, result)
+            done = True
+        except Exception:
+            log.exception("a step ended without a result", extra={"order": order.id})
+        finally:
+            self._ended(order, key, written=done)
+
+    async def _append(self, order: Order, decision: RunStep | Append | Rest, key: Key) -> None:
+        assert isinstance(decision, Append)
+        done = False
+        try:
+            await self._means.journal.write(order, decision.fact)
+            done = True
+        finally:
+            self._ended(order, key, written=done)
+
+    def _ended(self, order: Order, key: Key, *, written: bool) -> None:
+        del self._running[key]
+        part = self._part_of(order.id)
+        if written:
+            self._written[key] = self._means.monotonic()
+            if part is None or part.under_way.get(order.id) != key:
+                self._written.pop(key, None)
+        elif part is not None and part.live and not self._draining:
+            self._settle(part, order.id)
+
+    def _part_of(self, order_id: str) -> Partition | None:
+        return next((p for p in self._partitions.values() if order_id in p.orders), None)
+
+    async def _applied_loop(self) -> None:
+        while True:
+            await asyncio.sleep(APPLIED_EVERY_S)
+            if all(part.applied >= part.position - 1 for part in self._partitions.values()):
+                continue
+            applied = await from_store(self._means.snapshots.applied)
+            for part in self._partitions.values():
+                part.applied = applied.get(part.number, part.applied)
+                for order_id in part.forgettable():
+                    part.under_way.pop(order_id, None)
+
+    async def _watch_loop(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            long_ago = self._means.monotonic() - UNSEEN_AFTER_S
+            for part in list(self._partitions.values()):
+                if part.live and not self._draining:
+                    self._wake_stalled(part, long_ago)
+            metrics.ORDERS_HELD.set(self.held)
+            metrics.ORDERS_MOVING.set(sum(len(p.first) for p in self._partitions.values()))
+            metrics.STEPS_IN_FLIGHT.set(len(self._running))
+
+    def _wake_stalled(self, part: Partition, long_ago: float) -> None:
+        """A moving order with nothing under way is decided again."""
+        for order_id in list(part.first):
+            key = part.under_way.get(order_id)
+            if key in self._running or (key is not None and self._written.get(key, 0) > long_ago):
+                continue
+            metrics.STALLED.inc()
+            log.error("a moving order has nothing under way", extra={"order": order_id})
+            if key is not None:
+                self._written.pop(key, None)
+            self._settle(part, order_id)
+
+
+def _key(order: Order, decision: RunStep | Append | Rest) -> Key | None:
+    match decision:
+        case RunStep():
+            return ("run", *decision.attempt_id)
+        case Append():
+            return ("append", order.id, order.run, order.sequence)
+        case Rest():
+            return None

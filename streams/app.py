@@ -1,0 +1,118 @@
+"""Builds the Faust app of a process: one agent per topic, in front of a reader."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from streams.kafka.reader import Reader
+from streams.kafka.transport import Transport
+
+REQUEST_TIMEOUT_S = 90.0
+COMMIT_INTERVAL_S = 0.5
+COMMIT_ON_REVOKE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderSettings:
+    """How a process takes part in its consumer group. Seconds."""
+
+    group: str
+    bootstrap: str
+    data: Path
+    session_s: float = 6.0
+    heartbeat_s: float = 1.5
+    rebalance_s: float = 20.0
+    credentials: Any = None
+
+
+class _ChunkSchema(faust.Schema):
+    """Hands the list of records on as it is: readers decode, and never raise for bad bytes."""
+
+    def compile(self, app: Any, **_: Any) -> Any:
+        create = app.create_event
+
+        async def decode(message: Any, *, propagate: bool = False) -> Any:
+            del propagate
+            return create(None, message.value, headers={}, message=message)
+
+        return decode
+
+
+class ReaderApp(faust.App):
+    """A Faust app whose positions and commits belong to its readers."""
+
+    readers: Mapping[str, Reader]
+
+    def _new_transport(self) -> Any:
+        return Transport(self.conf.broker_consumer, self)
+
+    async def starts(self, committed: Mapping[TP, int], ends: Mapping[TP, int]) -> dict[TP, int]:
+        """Where each assigned partition starts."""
+        found: dict[TP, int] = {}
+        for topic, reader in self.readers.items():
+            starts = await reader.assigned(
+                {tp.partition: offset for tp, offset in committed.items() if tp.topic == topic},
+                {tp.partition: end for tp, end in ends.items() if tp.topic == topic},
+            )
+            found.update({TP(topic, part): offset for part, offset in starts.items()})
+        return found
+
+    def committable(self, tp: TP) -> int | None:
+        """What the partition's reader allows to commit."""
+        reader = self.readers.get(tp.topic)
+        return reader.committable(tp.partition) if reader is not None else None
+
+    async def _consumer_wait_empty(self, consumer: Any, _: Any) -> None:
+        await self.wait(consumer.commit(), timeout=COMMIT_ON_REVOKE_S)
+
+
+def build_app(settings: ReaderSettings, readers: Mapping[str, Reader]) -> ReaderApp:
+    """The app that feeds `readers` (by topic). Call it inside the loop that it shall run in."""
+    app = ReaderApp(
+        settings.group,
+        broker=f"kafka://{settings.bootstrap.replace(',', ';')}",
+        broker_credentials=settings.credentials,
+        autodiscover=False,
+        web_enabled=False,
+        web_tables_enabled=False,
+        web_router_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        processing_guarantee="at_least_once",
+        stream_wait_empty=False,
+        stream_buffer_maxsize=16384,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=COMMIT_INTERVAL_S,
+        broker_session_timeout=settings.session_s,
+        broker_heartbeat_interval=settings.heartbeat_s,
+        broker_rebalance_timeout=settings.rebalance_s,
+        broker_request_timeout=REQUEST_TIMEOUT_S,
+        datadir=str(settings.data),
+    )
+    app.readers = readers
+    for topic, reader in readers.items():
+        _register(app, topic, reader)
+
+    @app.on_partitions_revoked.connect
+    async def revoked(*_: Any, **__: Any) -> None:
+        for reader in readers.values():
+            reader.revoked()
+
+    return app
+
+
+def _register(app: ReaderApp, topic: str, reader: Reader) -> None:
+    source = app.topic(topic, key_type=bytes, value_type=bytes, schema=_ChunkSchema())
+
+    async def read(stream: Any) -> None:
+        async for event in stream.noack().events():
+            message = event.message
+            if message.generation_id == app.consumer_generation_id:
+                await reader.chunk(message.tp.partition, event.value)
+
+    app.agent(source, name=f"{app.conf.id}-{topic}")(read)
