@@ -62,6 +62,7 @@ class Conversing:
         self._asked = 0
         self._named: list[str] = []
         self._effects: list[str] = []
+        self._unrepeatable: set[str] = set()
         self._last_call: str | None = None
         self._retry_after_s: float | None = None
 
@@ -172,12 +173,19 @@ class Conversing:
         verdict = judging.judged(self._a.connector, self._a.step.options, request, reply)
         if verdict is None:
             if request.call is not None and reply.ok:
-                self._effects.append(request.call)
+                self._took_effect(request, request.call)
             return reply
         self._retry_after_s = judging.retry_after_s(reply, self._with.now)
         if isinstance(verdict, Unknown):
             return self._unknown(verdict.code, verdict.message, request.call)
         return self._refused(verdict, request.call)
+
+    def _took_effect(self, request: Request, call: str) -> None:
+        self._effects.append(call)
+        offers = self._a.connector.manifest.idempotency
+        keyed = offers is Idempotency.LOOK_UP and judging.is_keyed(self._a.connector, request)
+        if not keyed and offers is not Idempotency.NATIVE:
+            self._unrepeatable.add(call)
 
     def _ended(self, outcome: object) -> Ended:
         match outcome:
@@ -233,9 +241,9 @@ class Conversing:
         """A failure, unless a repetition would do again what was done: then it is looked up."""
         if self._looking_up:
             return InDoubt(failure.code, failure.message)
-        native = self._a.connector.manifest.idempotency is Idempotency.NATIVE
-        if self._effects and not native and failure.kind in _RETRYABLE:
-            return InDoubt(failure.code, failure.message, self._effects[-1])
+        again = [effect for effect in self._effects if effect in self._unrepeatable]
+        if again and failure.kind in _RETRYABLE:
+            return InDoubt(failure.code, failure.message, again[-1])
         return failure
 
     def _unknown(self, code: str, message: str, call: str | None) -> Broken:

@@ -39,19 +39,8 @@ class Credentials:
     ) -> Credential | NoToken:
         """The credential to use now, or why there is none."""
         try:
-            match connection.auth:
-                case NoAuth():
-                    return ANONYMOUS
-                case BasicAuth() as auth:
-                    password = self._secrets.of(auth.password)
-                    shown = basic_credentials(auth.username, password)
-                    return Credential(f"Basic {shown}", _scrubber(password, shown))
-                case BearerAuth() as auth:
-                    token = self._secrets.of(auth.token)
-                    return Credential(f"Bearer {token}", _scrubber(token))
-                case OAuthAuth() as auth:
-                    async with asyncio.timeout(within_s):
-                        return await self._with_token(connection, auth, manifest)
+            async with asyncio.timeout(within_s):
+                return await self._of(connection, manifest)
         except SecretMissingError as error:
             return NoToken(error.code, str(error), refused=True)
         except TimeoutError:
@@ -61,6 +50,20 @@ class Credentials:
         """Forget the token of a credential that the partner refused."""
         if credential.token is not None:
             self._tokens.drop(credential.token)
+
+    async def _of(self, connection: Connection, manifest: Manifest) -> Credential | NoToken:
+        match connection.auth:
+            case NoAuth():
+                return ANONYMOUS
+            case BasicAuth() as auth:
+                password = self._secrets.of(auth.password)
+                shown = basic_credentials(auth.username, password)
+                return Credential(f"Basic {shown}", _scrubber(password, shown))
+            case BearerAuth() as auth:
+                token = self._secrets.of(auth.token)
+                return Credential(f"Bearer {token}", _scrubber(token))
+            case OAuthAuth() as auth:
+                return await self._with_token(connection, auth, manifest)
 
     async def _with_token(
         self, connection: Connection, auth: OAuthAuth, manifest: Manifest
