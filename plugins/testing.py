@@ -60,7 +60,7 @@ async def the_same_input_asks_the_same(connector: Connector, example: Example) -
     _require(first.performed == second.performed, "two runs of one step ended differently")
 
 
-async def calls_are_named_at(connector: Connector, example: Example) -> None:
+async def calls_are_named_once(connector: Connector, example: Example) -> None:
     """What changes something has a name, and carries the key that follows from it."""
     trial = await Stand(connector, example).perform()
     names = [request.call for request in trial.asked if request.call is not None]
@@ -132,7 +132,7 @@ async def hostile_replies_are_survived(connector: Connector, example: Example) -
             _require(not definite, f"an unreadable 200 to {request.call} counts as {outcome}")
 
 
-async def an_expired_token_is_renewed_at(connector: Connector, example: Example) -> None:
+async def an_expired_token_is_renewed_once(connector: Connector, example: Example) -> None:
     """401: another token, the same key; a second 401 is a fault of the configuration."""
     if connector.manifest.oauth is None:
         return
