@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,9 +147,11 @@ def _sandbox_connections(settings: Settings) -> Path:
     shipped = _DEFAULTS / "connections.json"
     if str(settings.sandbox) == _SANDBOX:
         return shipped
-    moved = settings.data / "connections.json"
-    moved.write_text(shipped.read_text().replace(_SANDBOX, str(settings.sandbox)))
-    return moved
+    moved = settings.data / "sandbox-defaults"
+    shutil.copytree(_DEFAULTS, moved, dirs_exist_ok=True)  # with the files that it refers to
+    connections = moved / "connections.json"
+    connections.write_text(shipped.read_text().replace(_SANDBOX, str(settings.sandbox)))
+    return connections
 
 
 def _check_ports(settings: Settings) -> None:
