@@ -42,6 +42,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("WAYBILL_SCHEMA_REGISTRY", "", "URL of a Confluent schema registry to import into"),
     Variable("WAYBILL_TOPIC_PREFIX", "", "Put before the name of every topic"),
     Variable("WAYBILL_API_KEYS", "", "File of hashed API keys; needed to listen beyond loopback"),
+    Variable("WAYBILL_API_KEY", "", "The key that the command line sends to the API"),
     Variable("WAYBILL_SANDBOX", "127.0.0.1:8490", "Where the sandbox partners listen"),
     Variable("WAYBILL_METRICS", "", "Where a process serves /livez, /readyz and /metrics"),
     Variable("WAYBILL_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT", " | ".join(PROTOCOLS)),
@@ -113,6 +114,7 @@ class Settings:
     sandbox: Address
     metrics: Address | None
     kafka_security: KafkaSecurity
+    api_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -134,6 +136,7 @@ class Settings:
             sandbox=_address(values, "WAYBILL_SANDBOX"),
             metrics=_address(values, "WAYBILL_METRICS") if "WAYBILL_METRICS" in values else None,
             kafka_security=_security(values),
+            api_key=_api_key(values),
         )
 
     def check_exposure(self) -> None:
@@ -261,6 +264,14 @@ def _topic_prefix(values: Mapping[str, str]) -> str:
             f"{text!r} cannot begin the name of a topic",
             "Use at most 200 letters, digits, points, dashes and underscores",
         )
+    return text
+
+
+def _api_key(values: Mapping[str, str]) -> str | None:
+    text = values.get("WAYBILL_API_KEY")
+    if text is not None and not re.fullmatch(r"[!-~]{1,400}", text):
+        remedy = "Set it to a key as `waybill keys new` printed it"
+        raise _invalid("WAYBILL_API_KEY", "not an API key", remedy)
     return text
 
 

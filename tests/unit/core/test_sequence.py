@@ -26,6 +26,10 @@ def item(**attributes: Any) -> dict[str, Any]:
     return {"offer": {"data": {"attributes": attributes}}}
 
 
+def express_gift() -> dict[str, Any]:
+    return {"processing_type": "express", "orderItems": [item(offer_type__limio="gift")]}
+
+
 def waybill(under: Sequencer, order_type: str = "new", **order: Any) -> tuple[WaybillStep, ...]:
     return under.resolve(order, order_type).waybill
 
@@ -96,7 +100,7 @@ def test_the_override_that_names_most_axes_wins() -> None:
         only("salesforceV3", order_type="new"),
         only("zuora", processing_type="express", offer_type="gift"),
     )
-    order = {"processing_type": "express", "orderItems": [item(offer_type__limio="gift")]}
+    order = express_gift()
     assert ids(under, **order) == ["zuora"]
 
 
@@ -119,7 +123,7 @@ def test_the_override_that_names_most_axes_wins() -> None:
 def test_on_a_tie_order_type_beats_processing_type_beats_offer_type(
     stronger: dict[str, str], weaker: dict[str, str]
 ) -> None:
-    order = {"processing_type": "express", "orderItems": [item(offer_type__limio="gift")]}
+    order = express_gift()
     overrides = only("zuora", **stronger), only("salesforceV3", **weaker)
     assert ids(sequencer(*overrides), **order) == ["zuora"]
     assert ids(sequencer(*reversed(overrides)), **order) == ["zuora"]
