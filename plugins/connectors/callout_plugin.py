@@ -29,7 +29,12 @@ LARGEST_BODY_KEPT = 4096
 _ERRORS = frozenset(range(400, 600))
 _RATE_LIMITED, _UNAVAILABLE = 429, 503
 # A gateway or the endpoint gave up half-way: the work may have been done.
-_UNTOLD = frozenset({408, 500, 502, 504})
+_UNTOLD = frozenset({408, 500, 502, 503, 504})
+_KINDS = {
+    401: ErrorKind.MISCONFIGURED,
+    _RATE_LIMITED: ErrorKind.RATE_LIMITED,
+    _UNAVAILABLE: ErrorKind.TRANSIENT,
+}
 _NOT_STATIC = frozenset(
     {"authorization", "connection", "content-length", "content-type", "cookie", "host"}
     | {"idempotency-key", "proxy-authorization", "transfer-encoding"}
@@ -73,10 +78,10 @@ class CalloutOptions(Options):
 def errors(reply: Reply) -> Failed | Unknown:
     """Replies that the conversation does not judge itself; the words are Limio's."""
     message = f"callout plugin failed due to response status: [{reply.status}]"
-    if reply.status in _UNTOLD:
+    refused_itself = reply.status == _UNAVAILABLE and "retry-after" in reply.headers
+    if reply.status in _UNTOLD and not refused_itself:
         return Unknown("callout_rejected", message)
-    kinds = {_RATE_LIMITED: ErrorKind.RATE_LIMITED, _UNAVAILABLE: ErrorKind.TRANSIENT}
-    return Failed(kinds.get(reply.status, ErrorKind.PERMANENT), "callout_rejected", message)
+    return Failed(_KINDS.get(reply.status, ErrorKind.PERMANENT), "callout_rejected", message)
 
 
 def endpoint(options: CalloutOptions) -> str | None:
