@@ -106,7 +106,7 @@ def _contact(order: Mapping[str, Any], address: Mapping[str, Any]) -> dict[str, 
     first = first_text(text(address, "firstName"), text(buyer, "firstName"))
     last = first_text(text(address, "lastName"), text(buyer, "lastName"))
     if not (first or last):
-        message = "the order names nobody to bill; send customerDetails.firstName and customerDetails.lastName"
+        message = "the order names nobody to bill; send customerDetails.lastName (or firstName)"
         raise unfit("customer_missing", message, ErrorKind.PERMANENT)
     reach = {
         "country": first_text(text(address, "country"), text(order, "country")),
