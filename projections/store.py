@@ -185,6 +185,11 @@ _CURRENT = select(SETS.c.id).where(SETS.c.current == 1)
 _CURRENT_SHAPE = select(SETS.c.id, SETS.c.shape).where(SETS.c.current == 1)
 
 
+def hold_pointer(connection: Connection, *, to_move: bool) -> None:
+    """Keep the pointer where it is until this transaction ends, or wait for who moves it."""
+    connection.execute(select(SETS.c.id).with_for_update(read=not to_move)).all()
+
+
 def applied_offsets(connection: Connection, set_id: int) -> dict[int, int]:
     """The last applied offset by partition of that set."""
     rows = connection.execute(_APPLIED, {"set_id": set_id})
@@ -216,7 +221,7 @@ def _sqlite(url: URL, role: str) -> Engine:
         connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={'FULL' if role == 'durable' else 'NORMAL'}")
-        connection.execute("PRAGMA cache_size=-65536")
+        connection.execute("PRAGMA cache_size=-32768")
         if role == "reader":
             connection.execute("PRAGMA query_only=ON")
 
@@ -233,4 +238,10 @@ def _postgresql(url: URL, *, read_only: bool) -> Engine:
     options: Mapping[str, str] = (
         {"options": "-c default_transaction_read_only=on"} if read_only else {}
     )
-    return create_engine(url, paramstyle="format", connect_args=dict(options), pool_pre_ping=True)
+    return create_engine(
+        url,
+        paramstyle="format",
+        connect_args=dict(options),
+        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
+    )

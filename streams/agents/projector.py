@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from projections.store import Store, applied_offsets, usable_set
+from projections.store import Store, applied_offsets, hold_pointer, usable_set
 from projections.writing import (
     AnotherProjectorError,
     Located,
@@ -44,6 +44,7 @@ class Projector:
         """
         self._applied = {}
         with self._store.writer.begin() as connection:
+            hold_pointer(connection, to_move=False)
             tables = usable_set(connection)
             writer = SetWriter(tables, connection.dialect)
             for partition in partitions:
