@@ -23,6 +23,8 @@ _FIRST_BACKOFF = 0.5
 _LAST_BACKOFF = 10.0
 _STEADY_SECONDS = 30.0
 _PROBE_SECONDS = 0.1
+_HOPELESS_STARTS = 5
+_SHOWN = 300
 
 
 class NotReadyError(Exception):
@@ -51,11 +53,13 @@ class _Running:
     starts: int = 0
     last_code: int | None = None
 
-    @property
-    def state(self) -> str:
-        if self.process is not None and self.process.returncode is None:
+    def state(self, log: Path) -> str:
+        """In words, with the last that it said where it ended."""
+        if self.last_code is None:
             return "runs but is not ready"
-        return f"ended with code {self.last_code}"
+        said = log.read_text(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(said) if line.strip()), "")
+        return f"ended with code {self.last_code}" + (f": {last[:_SHOWN]}" if last else "")
 
 
 class Supervisor:
@@ -88,7 +92,10 @@ class Supervisor:
         return self._logs / f"{name}.log"
 
     async def ready(self, seconds: float) -> None:
-        """Waits until all children are ready; NotReadyError when `seconds` are over."""
+        """Waits until all children are ready.
+
+        NotReadyError when `seconds` are over, or one ended again and again.
+        """
         waiting = dict(self._running)
         deadline = clock.monotonic() + seconds
         timeout = aiohttp.ClientTimeout(total=1)
@@ -97,9 +104,15 @@ class Supervisor:
                 for name, running in list(waiting.items()):
                     if await _is_ready(session, running):
                         del waiting[name]
-                if waiting and clock.monotonic() > deadline:
-                    states = {name: running.state for name, running in waiting.items()}
-                    raise NotReadyError(states, self._logs)
+                hopeless = any(r.starts >= _HOPELESS_STARTS for r in waiting.values())
+                if waiting and (hopeless or clock.monotonic() > deadline):
+                    raise NotReadyError(
+                        {
+                            name: running.state(self.log_file(name))
+                            for name, running in waiting.items()
+                        },
+                        self._logs,
+                    )
                 await asyncio.sleep(_PROBE_SECONDS if waiting else 0)
 
     async def stop(self) -> None:

@@ -18,16 +18,14 @@ from waybill import clock
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "order-new.json"
 
-_ENDS = {"completed", "complete", "failed", "cancelled"}
+_ENDS = {"complete", "failed", "cancelled", "in_doubt"}
 _FOLLOW_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+_GOOD = {"StepSucceeded", "MainPhaseCompleted", "OrderCompleted"}
 _COLOURS = {
     "succeeded": "green",
-    "completed": "green",
-    "complete": "green",
     "failed": "red",
     "in_doubt": "yellow",
-    "cancelled": "yellow",
 }
 
 _console = Console(highlight=False)
@@ -111,12 +109,12 @@ def steps_table(order: Mapping[str, Any]) -> Table:
     for step in order.get("steps", []):
         status = str(step["status"])
         table.add_row(
-            str(step["name"]),
-            str(step.get("service") or ""),
-            str(step.get("phase") or ""),
+            str(step["id"]),
+            str(step["service"]),
+            str(step["phase"]),
             Text(status, _COLOURS.get(status, "")),
-            str(step.get("attempts") or 0),
-            _milliseconds(step.get("started"), step.get("ended")),
+            str(step["attempts"]),
+            _milliseconds(step["started"], step["ended"]),
         )
     return table
 
@@ -126,18 +124,15 @@ def timeline_table(entries: list[dict[str, Any]]) -> Table:
     table = Table(title="Timeline", title_justify="left")
     for heading in ("ms", "event", "step"):
         table.add_column(heading, justify="right" if heading == "ms" else "left")
-    first = _moment(entries[0]) if entries else None
     for entry in entries:
-        kind = str(entry.get("type", ""))
-        colour = "red" if "Failed" in kind else "green" if "ed" in kind else ""
+        kind = str(entry["type"])
+        colour = "red" if kind.endswith("Failed") else "green" if kind in _GOOD else ""
         table.add_row(
-            _milliseconds(first, _moment(entry)), Text(kind, colour), str(entry.get("step") or "")
+            _milliseconds(entries[0]["at"], entry["at"]),
+            Text(kind, colour),
+            str(entry["data"].get("step", "")),
         )
     return table
-
-
-def _moment(entry: Mapping[str, Any]) -> str | None:
-    return entry.get("at") or entry.get("occurred_at")
 
 
 def _milliseconds(start: str | None, end: str | None) -> str:

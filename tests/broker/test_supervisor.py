@@ -86,15 +86,27 @@ async def test_a_child_that_never_gets_ready_is_named(supervisor: Supervisor) ->
     supervisor.start(
         [
             child("worker", SLEEPER, url=f"http://127.0.0.1:{free_port()}/readyz"),
-            child("api", "raise SystemExit(3)", url=f"http://127.0.0.1:{free_port()}/readyz"),
+            child(
+                "api",
+                "print('no keys'); raise SystemExit(3)",
+                url=f"http://127.0.0.1:{free_port()}/readyz",
+            ),
         ]
     )
     with pytest.raises(NotReadyError) as error:
         await supervisor.ready(0.5)
     assert error.value.waiting == {
         "worker": "runs but is not ready",
-        "api": "ended with code 3",
+        "api": "ended with code 3: no keys",
     }
+
+
+async def test_a_child_that_ends_again_and_again_is_not_waited_for(supervisor: Supervisor) -> None:
+    supervisor.start([child("api", "raise SystemExit(3)", url="http://127.0.0.1:1/readyz")])
+    began = time.monotonic()
+    with pytest.raises(NotReadyError, match="api ended with code 3"):
+        await supervisor.ready(60)
+    assert time.monotonic() - began < 30
 
 
 async def test_stopping_ends_every_child(supervisor: Supervisor) -> None:
