@@ -1,6 +1,5 @@
 """What a request shows the partner to be let in, and how to keep it out of the record."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,46 +38,45 @@ class Credentials:
     ) -> Credential | NoToken:
         """The credential to use now, or why there is none."""
         try:
-            async with asyncio.timeout(within_s):
-                return await self._of(connection, manifest)
+            return await self._of(connection, manifest, within_s)
         except SecretMissingError as error:
             return NoToken(error.code, str(error), refused=True)
-        except TimeoutError:
-            return NoToken("deadline", "the step's time was up before a token came", refused=False)
 
     def drop(self, credential: Credential) -> None:
         """Forget the token of a credential that the partner refused."""
         if credential.token is not None:
             self._tokens.drop(credential.token)
 
-    async def _of(self, connection: Connection, manifest: Manifest) -> Credential | NoToken:
+    async def _of(
+        self, connection: Connection, manifest: Manifest, within_s: float
+    ) -> Credential | NoToken:
         match connection.auth:
             case NoAuth():
                 return ANONYMOUS
             case BasicAuth() as auth:
                 password = self._secrets.of(auth.password)
                 shown = basic_credentials(auth.username, password)
-                return Credential(f"Basic {shown}", _scrubber(password, shown))
+                return _credential(f"Basic {shown}", password, shown)
             case BearerAuth() as auth:
                 token = self._secrets.of(auth.token)
-                return Credential(f"Bearer {token}", _scrubber(token))
+                return _credential(f"Bearer {token}", token)
             case OAuthAuth() as auth:
-                return await self._with_token(connection, auth, manifest)
+                return await self._with_token(connection, auth, manifest, within_s)
 
     async def _with_token(
-        self, connection: Connection, auth: OAuthAuth, manifest: Manifest
+        self, connection: Connection, auth: OAuthAuth, manifest: Manifest, within_s: float
     ) -> Credential | NoToken:
         path = auth.token_path or (manifest.oauth and manifest.oauth.token_path)
         if not path:
             message = f"{manifest.name} has no token path: give the connection auth.token_path"
             return NoToken("token_path_missing", message, refused=True)
-        token = await self._tokens.get(connection, auth, path)
+        token = await self._tokens.get(connection, auth, path, within_s)
         if isinstance(token, NoToken):
             return token
         secret = self._secrets.of(auth.client_secret)
-        return Credential(f"Bearer {token.value}", _scrubber(token.value, secret), token)
+        return _credential(f"Bearer {token.value}", token.value, secret, token=token)
 
 
 @lru_cache(maxsize=256)
-def _scrubber(*secrets: str) -> Scrubber:
-    return Scrubber.of(None, secrets)
+def _credential(header: str, *secrets: str, token: Token | None = None) -> Credential:
+    return Credential(header, Scrubber.of(None, secrets), token)

@@ -52,7 +52,9 @@ class Tokens:
         self._known: dict[TokenKey, Token] = {}
         self._fetching: dict[TokenKey, asyncio.Task[Token | NoToken]] = {}
 
-    async def get(self, connection: Connection, auth: OAuthAuth, path: str) -> Token | NoToken:
+    async def get(
+        self, connection: Connection, auth: OAuthAuth, path: str, within_s: float
+    ) -> Token | NoToken:
         """A token that may be used now. A fresh one is used whatever its expiry says."""
         key = (connection.base_url, path, auth)
         known = self._known.get(key)
@@ -64,12 +66,16 @@ class Tokens:
             self._fetching[key] = fetching
             fetching.add_done_callback(lambda _: self._fetching.pop(key, None))
         # Shielded: who gives up waiting does not take the token away from the others.
-        return await asyncio.shield(fetching)
+        try:
+            async with asyncio.timeout(within_s):
+                return await asyncio.shield(fetching)
+        except TimeoutError:
+            return NoToken("deadline", "the step's time was up before a token came", refused=False)
 
     def drop(self, token: Token) -> None:
         """Forget a token that the partner refused; a newer one stays."""
         for key, known in list(self._known.items()):
-            if known is token:
+            if known == token:
                 del self._known[key]
 
     async def _fetch(self, connection: Connection, key: TokenKey) -> Token | NoToken:
