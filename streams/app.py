@@ -12,6 +12,7 @@ from streams.kafka.reader import Reader
 from streams.kafka.transport import Transport
 
 REQUEST_TIMEOUT_S = 90.0
+SESSION_S = 6.0
 COMMIT_INTERVAL_S = 0.5
 COMMIT_ON_REVOKE_S = 5.0
 
@@ -23,7 +24,7 @@ class ReaderSettings:
     group: str
     bootstrap: str
     data: Path
-    session_s: float = 6.0
+    session_s: float = SESSION_S
     heartbeat_s: float = 1.5
     rebalance_s: float = 20.0
     credentials: Any = None

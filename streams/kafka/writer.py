@@ -158,4 +158,5 @@ class LogWriter:
             else:
                 self._producer = fresh
                 break
-        await broken.stop()
+        if broken is not None:
+            await broken.stop()

@@ -1,0 +1,198 @@
+"""The outlet: follows the store's timeline and publishes what subscribers may see."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+
+from projections.outgoing import AnotherOutletError, Batch, Outgoing, OutgoingEvents
+from projections.shapes import order_shape
+from projections.store import Store
+from schemas.events import (
+    Fact,
+    OrderAccepted,
+    OrderCompleted,
+    OrderFailed,
+    StepFailed,
+    StepInDoubt,
+    StepResult,
+    StepSkipped,
+    StepSucceeded,
+)
+from streams.core.order import Order, State
+from streams.topics import Topics
+
+Send: TypeAlias = Callable[
+    [str, bytes, bytes, list[tuple[str, bytes]]], Awaitable[Awaitable[object]]
+]
+"""`await send(topic, key, value, headers)` hands a record over; what it returns is awaited for
+the acknowledgement. Records of one key must keep their order."""
+
+_BATCH = 200
+_BUSY_S = 0.05
+_IDLE_S = 0.25
+_SLOWER = 1.3
+
+_ENDS: Mapping[type[Fact], str] = {OrderCompleted: "completed", OrderFailed: "failed"}
+_CHANGES: Mapping[type[Fact], str] = {OrderAccepted: "accepted", **_ENDS}
+_STEPS: Mapping[type[Fact], str] = {
+    StepSucceeded: "step_succeeded",
+    StepFailed: "step_failed",
+    StepInDoubt: "step_in_doubt",
+    StepSkipped: "step_skipped",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What subscribers get to see: step results or not, and which outputs never.
+
+    `secrets` are the members of a plugin's output that nobody outside sees, by plugin.
+    """
+
+    step_results: bool = False
+    secrets: Mapping[str, Collection[str]] = {}
+
+    def types(self) -> set[str]:
+        """Names of the facts that can lead to a publication."""
+        steps = _STEPS if self.step_results else {StepInDoubt: ""}
+        return {kind.__name__ for kind in (*_CHANGES, *steps)}
+
+
+class Outlet:
+    """At least once, in the order of the log per partition; the position is kept in the store."""
+
+    def __init__(
+        self, store: Store, topics: Topics, send: Send, published: Published | None = None
+    ) -> None:
+        self._store = store
+        self._topics = topics
+        self._send = send
+        self._published = published or Published()
+        self._events = OutgoingEvents(store, self._published.types())
+        self._positions: dict[int, int] | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publish until `stop` is set. What the store or `send` raises ends it: start again."""
+        pause = _BUSY_S
+        while not stop.is_set():
+            try:
+                worked = await self.publish()
+            except AnotherOutletError:
+                self._positions = None
+                worked = False
+            pause = _BUSY_S if worked else min(pause * _SLOWER, _IDLE_S)
+            if not worked:
+                await _pause(stop, pause)
+
+    async def publish(self) -> bool:
+        """Publish what is there, one batch of each partition; whether there was anything.
+
+        Positions move only after every record is acknowledged. `AnotherOutletError`: what was
+        published will be published again by the other one.
+        """
+        batches = await asyncio.to_thread(self._read)
+        if not batches:
+            return False
+        acknowledged = [
+            await self._send(topic, key, value, headers)
+            for _, batch in sorted(batches.items())
+            for outgoing in batch.outgoing
+            for topic, key, value, headers in self._records(outgoing)
+        ]
+        await asyncio.gather(*acknowledged)
+        await asyncio.to_thread(self._advance, batches)
+        return True
+
+    def lag(self) -> int:
+        """Offsets that are applied and not looked at yet, over all partitions."""
+        positions = self._events.positions()
+        return sum(
+            applied - positions.get(partition, -1)
+            for partition, applied in self._store.applied().items()
+        )
+
+    def _read(self) -> dict[int, Batch]:
+        if self._positions is None:
+            self._positions = self._events.positions()
+        batches: dict[int, Batch] = {}
+        for partition, applied in self._store.applied().items():
+            position = self._positions.get(partition, -1)
+            if applied > position:
+                batches[partition] = self._events.batch(partition, position, applied, _BATCH)
+        return batches
+
+    def _advance(self, batches: Mapping[int, Batch]) -> None:
+        assert self._positions is not None
+        known = self._positions
+        moves = {p: (known.get(p, -1), batch.upto) for p, batch in batches.items()}
+        self._events.advance(moves)
+        known.update({partition: end for partition, (_, end) in moves.items()})
+
+    def _records(
+        self, outgoing: Outgoing
+    ) -> list[tuple[str, bytes, bytes, list[tuple[str, bytes]]]]:
+        kind = self._kind(outgoing)
+        if kind is None:
+            return []
+        key = outgoing.order.lane.encode()
+        value = orjson.dumps(published_order(outgoing.order, self._published.secrets))
+        headers = cloud_event_headers(outgoing, kind)
+        topics = [self._topics.order_updates]
+        if isinstance(outgoing.event.fact, OrderCompleted):
+            topics.append(self._topics.order_completed)
+        elif isinstance(outgoing.event.fact, OrderFailed):
+            topics.append(self._topics.order_failed)
+        return [(topic, key, value, headers) for topic in topics]
+
+    def _kind(self, outgoing: Outgoing) -> str | None:
+        fact = outgoing.event.fact
+        if isinstance(fact, StepInDoubt) and outgoing.order.state is State.IN_DOUBT:
+            return "in_doubt"
+        if isinstance(fact, StepResult):
+            return _STEPS[type(fact)] if self._published.step_results else None
+        return _CHANGES.get(type(fact))
+
+
+def cloud_event_headers(outgoing: Outgoing, kind: str) -> list[tuple[str, bytes]]:
+    """CloudEvents 1.0 for Kafka, binary mode."""
+    envelope = outgoing.event.envelope
+    attributes = {
+        "ce_specversion": "1.0",
+        "ce_id": envelope.event_id,
+        "ce_type": f"waybill.order.{kind}.v1",
+        "ce_source": f"/tenants/{envelope.tenant}",
+        "ce_subject": envelope.order_id,
+        "ce_time": envelope.occurred_at.isoformat(),
+        "ce_partitionkey": envelope.lane,
+        "content-type": "application/json",
+    }
+    if envelope.trace is not None:
+        attributes["ce_traceparent"] = envelope.trace
+    return [(name, value.encode()) for name, value in attributes.items()]
+
+
+def published_order(order: Order, secrets: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """The Order shape with its items and context; sealed sections are not in it."""
+    document = orjson.loads(order.accepted.document)
+    items = document.get("orderItems") if isinstance(document, dict) else None
+    plugins = {step.id: step.plugin for step in order.accepted.waybill}
+    context = {
+        step: {
+            name: value
+            for name, value in output.items()
+            if name not in secrets.get(plugins[step], ())
+        }
+        for step, output in order.context.items()
+    }
+    return {**order_shape(order), "items": items or [], "context": context}
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

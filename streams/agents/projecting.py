@@ -1,0 +1,106 @@
+"""Feeds the projector from `order-events`, off the loop, as far as the store has applied."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from itertools import chain
+
+from streams.agents.fate import Fatal, from_store, guarded
+from streams.agents.projector import Projector, Record
+from streams.kafka.reader import Records
+
+AT_ONCE = 4_000
+INBOX_RECORDS = 20_000
+
+log = logging.getLogger(__name__)
+
+
+class ProjectingReader:
+    """Reads `order-events`; its place is the store's applied offset, whatever was committed.
+
+    Any error ends the process: another projector at work, a record that cannot be read and a
+    store that fails are all answered by starting again from what the store holds.
+    """
+
+    def __init__(self, projector: Projector, fatal: Fatal) -> None:
+        self._projector = projector
+        self._fatal = fatal
+        self._applied: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
+        self._inbox: dict[int, list[Records]] = {}
+        self._waiting = 0
+        self._arrived = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._at_work = asyncio.Lock()
+        self._loops: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Starts its loop."""
+        self._loops.append(guarded(self._loop(), self._fatal))
+
+    @property
+    def ready(self) -> bool:
+        """Whether the views hold what was in the log at assignment."""
+        return bool(self._ends) and all(
+            self._applied.get(part, 0) >= end for part, end in self._ends.items()
+        )
+
+    async def assigned(
+        self, committed: Mapping[int, int], ends: Mapping[int, int]
+    ) -> Mapping[int, int]:
+        """Starts behind the last applied offset."""
+        partitions = sorted(committed)
+        async with self._at_work:
+            starts = await from_store(lambda: self._projector.assign(partitions))
+            self._applied, self._ends = dict(starts), dict(ends)
+        return starts
+
+    def revoked(self) -> None:
+        """Forgets what was read and not applied."""
+        self._inbox, self._waiting = {}, 0
+        self._applied, self._ends = {}, {}
+        self._taken.set()
+
+    async def chunk(self, partition: int, records: Records) -> None:
+        """Takes records; waits while too many wait already."""
+        self._inbox.setdefault(partition, []).append(records)
+        self._waiting += len(records)
+        self._arrived.set()
+        while self._waiting > INBOX_RECORDS:
+            self._taken.clear()
+            await self._taken.wait()
+
+    def committable(self, partition: int) -> int | None:
+        """What the store has; only of interest to those who watch the group's lag."""
+        return self._applied.get(partition)
+
+    async def _loop(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._inbox:
+                async with self._at_work:
+                    await self._apply(self._take())
+
+    def _take(self) -> dict[int, list[Record]]:
+        taken: dict[int, list[Record]] = {}
+        room = AT_ONCE
+        for partition in list(self._inbox):
+            chunks = self._inbox.pop(partition)
+            records = [Record(r.offset, r.value, r.timestamp) for r in chain.from_iterable(chunks)]
+            taken[partition] = records
+            self._waiting -= len(records)
+            room -= len(records)
+            if room <= 0:
+                break
+        self._taken.set()
+        return taken
+
+    async def _apply(self, taken: Mapping[int, list[Record]]) -> None:
+        mine = {part: records for part, records in taken.items() if part in self._applied}
+        if not mine:
+            return
+        applied = await asyncio.to_thread(self._projector.apply_all, mine)
+        for partition, done in applied.items():
+            if partition in self._applied:
+                self._applied[partition] = done.offset + 1
