@@ -1,0 +1,182 @@
+"""Who asks, for which tenant, and what they may do."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from yarl import URL
+
+from waybill.api.problems import BAD_HEADER, FOREIGN_HOST, MISSING_SCOPE, UNAUTHENTICATED
+from waybill.api.problems import ApiProblem as Refused
+
+DEFAULT_TENANT = "default"
+TENANT_HEADER = "waybill-tenant"
+TENANT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
+_SECRET_BYTES = 32
+_ID_BYTES = 4
+
+
+class Scope(StrEnum):
+    """What a key may do; none includes another."""
+
+    READ = "read"
+    SUBMIT = "submit"
+    OPERATE = "operate"
+    CONFIGURE = "configure"
+
+
+class ApiKey(BaseModel):
+    """One key as the file in WAYBILL_API_KEYS holds it: `hash` is the SHA-256 of the whole key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$")
+    hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    tenant: str = Field(pattern=f"^{TENANT_PATTERN}$")
+    scopes: frozenset[Scope]
+    expires: AwareDatetime | None = None
+    actor: str | None = None
+
+
+class ApiKeysError(Exception):
+    """The file of API keys cannot be used; says where and why, never a hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks."""
+
+    tenant: str
+    scopes: frozenset[Scope]
+    actor: str
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the scope is theirs."""
+        return scope in self.scopes
+
+
+def load_api_keys(path: Path) -> tuple[ApiKey, ...]:
+    """The keys in a JSON file; `ApiKeysError` names the member that is wrong."""
+    try:
+        keys = TypeAdapter(tuple[ApiKey, ...]).validate_json(path.read_bytes())
+    except OSError as problem:
+        raise ApiKeysError(f"{path}: {problem.strerror}. [api_keys_unreadable]") from None
+    except ValidationError as problem:
+        first = problem.errors(include_input=False, include_url=False)[0]
+        place = "/".join(str(part) for part in first["loc"])
+        raise ApiKeysError(f"{path}: /{place}: {first['msg']}. [api_keys_invalid]") from None
+    ids = [key.id for key in keys]
+    if len(set(ids)) != len(ids):
+        raise ApiKeysError(f"{path}: two keys have the same id. [api_keys_invalid]")
+    return keys
+
+
+def new_api_key(
+    tenant: str, scopes: Iterable[Scope], random_bytes: Callable[[int], bytes]
+) -> tuple[str, dict[str, Any]]:
+    """A key to show once, and its entry for the file of keys."""
+    key_id = random_bytes(_ID_BYTES).hex()
+    text = f"wb_{key_id}_{random_bytes(_SECRET_BYTES).hex()}"
+    entry = ApiKey(id=key_id, hash=_digest(text), tenant=tenant, scopes=frozenset(scopes))
+    plain = entry.model_dump(mode="json", exclude_none=True)
+    return text, {**plain, "scopes": sorted(plain["scopes"])}
+
+
+class Gate:
+    """Lets requests in: by key where keys are configured, else from this machine only."""
+
+    def __init__(self, keys: Iterable[ApiKey] | None, now: Callable[[], datetime]) -> None:
+        self._keys: Mapping[str, ApiKey] | None = None
+        if keys is not None:
+            self._keys = {key.id: key for key in keys}
+        self._now = now
+
+    def admit(self, request: web.Request, scope: Scope) -> Principal:
+        """Who asks; a 401 or 403 problem where they may not."""
+        if self._keys is None:
+            return _from_this_machine(request)
+        principal = self._by_key(request, self._keys)
+        if not principal.may(scope):
+            raise Refused(
+                MISSING_SCOPE,
+                f"this needs the scope {scope.value!r}",
+                "use a key that has the scope",
+            )
+        return principal
+
+    def _by_key(self, request: web.Request, keys: Mapping[str, ApiKey]) -> Principal:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        text = text.strip()
+        found = re.fullmatch(r"wb_([A-Za-z0-9-]{1,64})_([!-~]{1,256})", text)
+        key = keys.get(found[1]) if found else None
+        # An unknown id costs the same as a wrong secret: nobody learns which ids there are.
+        fits = hmac.compare_digest(_digest(text), key.hash if key else "0" * 64)
+        if scheme.lower() != "bearer" or key is None or not fits or self._is_over(key):
+            raise Refused(
+                UNAUTHENTICATED,
+                "the request has no API key that is valid here",
+                "send `Authorization: Bearer wb_...` with a key that has not expired",
+                headers={"WWW-Authenticate": 'Bearer realm="waybill"'},
+            )
+        if TENANT_HEADER in request.headers:
+            raise Refused(
+                BAD_HEADER,
+                f"the header {TENANT_HEADER} is not allowed where keys are in use",
+                "leave it out: the key says which tenant it is for",
+            )
+        return Principal(key.tenant, key.scopes, key.actor or f"key:{key.id}")
+
+    def _is_over(self, key: ApiKey) -> bool:
+        return key.expires is not None and key.expires <= self._now()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _from_this_machine(request: web.Request) -> Principal:
+    """A browser must not be led here by another site: the name asked for has to be local."""
+    origin = request.headers.get("Origin")
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if not _is_local(request.url.host) or (
+        site not in {"none", "same-origin"} or (origin is not None and not _same(origin, request))
+    ):
+        raise Refused(
+            FOREIGN_HOST,
+            "without API keys only programs and pages of this machine may ask",
+            "ask by 127.0.0.1 or localhost, or set WAYBILL_API_KEYS",
+        )
+    tenant = request.headers.get(TENANT_HEADER, DEFAULT_TENANT)
+    if re.fullmatch(TENANT_PATTERN, tenant) is None:
+        raise Refused(
+            BAD_HEADER,
+            f"{TENANT_HEADER} does not name a tenant",
+            "use at most 64 letters, digits, points, dashes and underscores",
+        )
+    return Principal(tenant, frozenset(Scope), "local")
+
+
+def _is_local(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _same(origin: str, request: web.Request) -> bool:
+    try:
+        return URL(origin).origin() == request.url.origin()
+    except ValueError:
+        return False

@@ -1,0 +1,118 @@
+"""What a route is, what its handler gets, and what the application is made of."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel
+
+from schemas.configuration import Configuration
+from streams.core.intake import Prepared, Submission
+from streams.topics import Topics
+from waybill.api.auth import Gate, Principal, Scope
+from waybill.api.metrics import ApiMetrics
+from waybill.api.problems import Kind
+from waybill.api.producing import OrdersProducer
+from waybill.api.reading import Reader, Reading
+from waybill.api.shapes import NoQuery
+from waybill.api.waiting import Watch
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServices:
+    """What the API works with; the caller starts and closes `orders`."""
+
+    reading: Reading
+    prepare: Callable[[Submission], Prepared]
+    orders: OrdersProducer
+    configurations: Mapping[str, Configuration]
+    gate: Gate
+    topics: Topics
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    random_bytes: Callable[[int], bytes]
+
+
+@dataclass(slots=True)
+class Api:
+    """The running application."""
+
+    services: ApiServices
+    reader: Reader
+    watch: Watch
+    metrics: ApiMetrics
+    openapi: bytes
+    log_end: Mapping[int, int] | None = None
+    caught_up: bool = False
+    streams: int = 0
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, admitted and with its query read."""
+
+    request: web.Request
+    api: Api
+    principal: Principal
+    query: Any
+
+    @property
+    def tenant(self) -> str:
+        """Whose objects are asked for."""
+        return self.principal.tenant
+
+    @property
+    def operates(self) -> bool:
+        """Whether the caller may see what is meant for operators only."""
+        return self.principal.may(Scope.OPERATE)
+
+    def part(self, name: str) -> str:
+        """A part of the path."""
+        return self.request.match_info[name]
+
+
+Handler: TypeAlias = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One good answer of a route, for the OpenAPI document. `shape` None: no JSON."""
+
+    status: int
+    description: str
+    shape: type[BaseModel] | Mapping[str, Any] | None = None
+    example: Any = None
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One operation. `scope` None: open to everybody who can reach the address."""
+
+    method: str
+    path: str
+    handler: Handler
+    id: str
+    summary: str
+    tag: str
+    scope: Scope | None
+    answers: tuple[Answer, ...]
+    problems: tuple[Kind, ...] = ()
+    query: type[BaseModel] = NoQuery
+    takes_order: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def answered(
+    body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """A JSON answer."""
+    return web.Response(body=orjson.dumps(body), status=status, content_type=JSON, headers=headers)

@@ -1,0 +1,78 @@
+"""Reading orders: lists, one order, its timeline and its process events."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from aiohttp import web
+
+from projections.queries import OrderFilters
+from waybill.api.call import Call, answered
+from waybill.api.masking import masked_entry, masked_order, masked_process_event
+from waybill.api.problems import BAD_QUERY, ApiProblem, not_found
+from waybill.api.reading import Reading
+from waybill.api.tokens import ORDER_ID
+
+Masked: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+async def orders(call: Call) -> web.Response:
+    """A page of the tenant's orders, the newest first."""
+    query = call.query
+    filters = OrderFilters(
+        **query.model_dump(exclude={"from_", "to", "cursor", "limit", "min_offset"}),
+        since=query.from_,
+        until=query.to,
+    )
+    try:
+        page = await call.api.reader.ask(
+            lambda reading: reading.orders(call.tenant, filters, query.cursor, query.limit)
+        )
+    except ValueError:
+        raise ApiProblem(
+            BAD_QUERY, "the cursor is none of ours", "use `next` as it was answered", "cursor"
+        ) from None
+    return answered(_all_shown(call, page, masked_order))
+
+
+async def order(call: Call) -> web.Response:
+    """One order with its steps."""
+    found = await _found(call, lambda reading: reading.order(call.tenant, call.part("id")))
+    return answered(_shown(call, found, masked_order))
+
+
+async def timeline(call: Call) -> web.Response:
+    """The order's events in log order."""
+    found = await _found(call, lambda reading: reading.timeline(call.tenant, call.part("id")))
+    return answered(_all_shown(call, found, masked_entry))
+
+
+async def process_events(call: Call) -> web.Response:
+    """The order's callouts, errors and log, one record for each run."""
+    found = await _found(call, lambda reading: reading.process_events(call.tenant, call.part("id")))
+    return answered(_all_shown(call, found, masked_process_event))
+
+
+async def processing_config(call: Call) -> web.Response:
+    """The tenant's processing configuration in use."""
+    configuration = call.api.services.configurations.get(call.tenant)
+    if configuration is None:
+        raise not_found("a processing configuration of this tenant")
+    return answered(configuration.model_dump(mode="json", exclude_unset=True))
+
+
+async def _found(call: Call, question: Callable[[Reading], Mapping[str, Any] | None]) -> Any:
+    if re.fullmatch(ORDER_ID, call.part("id")) is None:
+        raise not_found("the order")
+    found = await call.api.reader.ask(question)
+    if found is None:
+        raise not_found("the order")
+    return found
+
+
+def _shown(call: Call, value: Mapping[str, Any], masked: Masked) -> Mapping[str, Any]:
+    return value if call.operates else masked(value)
+
+
+def _all_shown(call: Call, page: Mapping[str, Any], masked: Masked) -> dict[str, Any]:
+    return {**page, "items": [_shown(call, item, masked) for item in page["items"]]}

@@ -1,0 +1,97 @@
+"""Reading the views: off the event loop, with the offsets that an answer stands on."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from projections.queries import KnownOrder, OrderFilters
+from projections.store import StoreError
+from waybill.api.problems import STORE_UNAVAILABLE, ApiProblem
+
+_T = TypeVar("_T")
+
+_THREADS = 4
+
+
+class Standing(NamedTuple):
+    """What a submission is compared and answered with, of one order."""
+
+    id: str
+    tenant: str
+    lane: str
+    status: str
+    fingerprint: bytes
+
+
+class Followed(NamedTuple):
+    """Entries of the timeline in log order of each partition, and how far it was looked."""
+
+    entries: Sequence[Mapping[str, Any]]
+    reached: Mapping[int, int]
+
+
+class Reading(Protocol):
+    """What the API asks the store; blocking, from several threads at once."""
+
+    def applied(self) -> Mapping[int, int]:
+        """The last applied offset of each partition."""
+
+    def order(self, tenant: str, order_id: str) -> Mapping[str, Any] | None:
+        """One order, or None where the tenant has none of that id."""
+
+    def orders(
+        self, tenant: str, filters: OrderFilters, cursor: str | None, limit: int
+    ) -> Mapping[str, Any]:
+        """A page `{items, next}`; ValueError for a cursor that is none of ours."""
+
+    def timeline(self, tenant: str, order_id: str) -> Mapping[str, Any] | None:
+        """The order's events in log order."""
+
+    def process_events(self, tenant: str, order_id: str) -> Mapping[str, Any] | None:
+        """The order's callouts, errors and log, for each of its runs."""
+
+    def find_by_external_id(self, tenant: str, external_id: str) -> KnownOrder | None:
+        """The first order that carries the reference."""
+
+    def standings(self, order_ids: Collection[str]) -> Mapping[str, Standing]:
+        """Those of the orders that are there."""
+
+    def events_after(self, tenant: str, vector: Mapping[int, int], limit: int) -> Followed:
+        """The tenant's next events behind the vector, at most `limit` of each partition."""
+
+
+class Reader:
+    """Asks in a small pool of threads; `applied` is the newest vector that was seen."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._pool = ThreadPoolExecutor(_THREADS, "reads")
+        self.applied: Mapping[int, int] = {}
+
+    async def ask(self, question: Callable[[Reading], _T]) -> _T:
+        """The answer; it holds at least what `applied` says afterwards. 503 without a store."""
+        loop = asyncio.get_running_loop()
+        try:
+            applied, answer = await loop.run_in_executor(self._pool, self._both, question)
+        except (DBAPIError, PoolTimeoutError, StoreError) as problem:
+            raise ApiProblem(
+                STORE_UNAVAILABLE,
+                f"the store of the views does not answer ({type(problem).__name__})",
+                "try again; if it stays, look at WAYBILL_DATABASE and the projector",
+                headers={"Retry-After": "2"},
+            ) from problem
+        self.applied = applied
+        return answer
+
+    def _both(self, question: Callable[[Reading], _T]) -> tuple[Mapping[int, int], _T]:
+        # The vector first: what is applied in between makes the answer newer, never older.
+        applied = self._reading.applied()
+        return applied, question(self._reading)
+
+    def close(self) -> None:
+        """Lets the threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,149 @@
+"""The process `waybill api`: puts the API together and serves it until it is told to stop."""
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import uvloop
+from aiohttp import web
+
+from plugins.registry import Registry
+from projections.store import Store
+from streams.core.intake import Intake
+from streams.core.sequence import Sequencer
+from streams.kafka.admin import Cluster
+from streams.topics import Topics
+from waybill import clock
+from waybill.api.app import build_api
+from waybill.api.auth import Gate, load_api_keys
+from waybill.api.call import ApiServices
+from waybill.api.producing import KafkaOrders
+from waybill.api.store import StoreReading
+from waybill.configuration import (
+    connection_of,
+    load_configurations,
+    load_connections,
+    plugin_facts,
+)
+from waybill.embedded.broker import running_bootstrap
+from waybill.keys import load_keys
+from waybill.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+
+STOP_S = 4.0
+"""Seconds that open requests get when the process is told to stop."""
+
+_GC_THRESHOLDS = (50_000, 20, 50)
+
+
+def run_api(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT.
+
+    SettingsError, KeysError, ApiKeysError, RefusedConfigurationError or StoreError where it
+    cannot start; a Kafka that does not answer yet is waited for, and /readyz says so.
+    """
+    settings.check_exposure()
+    store = Store.open(settings.database)
+    try:
+        parts = _parts(settings, store)
+        uvloop.run(_serve(settings, parts))
+    finally:
+        store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What can be put together without an event loop."""
+
+    cluster: Cluster
+    topics: Topics
+    gate: Gate
+    intake: Intake
+    reading: StoreReading
+    sequencers: dict[str, Sequencer]
+
+
+def _parts(settings: Settings, store: Store) -> _Parts:
+    registry = Registry.found()
+    facts, connections = plugin_facts(registry), load_connections(settings)
+    sequencers = {
+        tenant: Sequencer(configuration, facts)
+        for tenant, configuration in load_configurations(settings, registry).items()
+    }
+    keys = None if settings.api_keys is None else load_api_keys(settings.api_keys)
+    return _Parts(
+        cluster=_cluster(settings),
+        topics=Topics(settings.topic_prefix),
+        gate=Gate(keys, clock.utc_now),
+        intake=Intake(
+            sequencers,
+            load_keys(settings.keys, create=settings.kafka is None),
+            lambda tenant, mode, name: connections.find(tenant, mode, name) is not None,
+            lambda plugin: connection_of(registry, plugin),
+        ),
+        reading=StoreReading(store),
+        sequencers=sequencers,
+    )
+
+
+def _cluster(settings: Settings) -> Cluster:
+    bootstrap = settings.kafka or running_bootstrap(settings.data)
+    if bootstrap is None:
+        raise SettingsError(
+            "setting_missing",
+            "WAYBILL_KAFKA",
+            "there is no Kafka to write orders to",
+            "Set it to host:port, or run `waybill up`, which brings one",
+        )
+    return Cluster(bootstrap, settings.kafka_security, embedded=settings.kafka is None)
+
+
+async def _serve(settings: Settings, parts: _Parts) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    orders = KafkaOrders(parts.cluster, parts.topics)
+    orders.start()
+    try:
+        async with _listening(settings, _services(parts, orders)):
+            # What lives from here to the end need not be looked at again and again.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*_GC_THRESHOLDS)
+            log.info("the API listens at %s", settings.http.url)
+            await stop.wait()
+    finally:
+        await orders.close()
+
+
+def _services(parts: _Parts, orders: KafkaOrders) -> ApiServices:
+    return ApiServices(
+        reading=parts.reading,
+        prepare=parts.intake.prepare,
+        orders=orders,
+        configurations={name: one.configuration for name, one in parts.sequencers.items()},
+        gate=parts.gate,
+        topics=parts.topics,
+        now=clock.utc_now,
+        monotonic=clock.monotonic,
+        random_bytes=clock.random_bytes,
+    )
+
+
+@asynccontextmanager
+async def _listening(settings: Settings, services: ApiServices) -> AsyncIterator[None]:
+    runner = web.AppRunner(
+        build_api(services), access_log=None, handle_signals=False, shutdown_timeout=STOP_S
+    )
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, settings.http.host, settings.http.port).start()
+        yield
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,66 @@
+"""Tokens that let a reader see what was written: `o<order id>`, `e<partition>:<offset>`."""
+
+import re
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from waybill.api.problems import BAD_TOKEN, ApiProblem
+
+
+@dataclass(frozen=True, slots=True)
+class OrderToken:
+    """Held by the views as soon as they show the order."""
+
+    order_id: str
+
+    def __str__(self) -> str:
+        return f"o{self.order_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class EventToken:
+    """Held by the views as soon as they have applied that offset of that partition."""
+
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"e{self.partition}:{self.offset}"
+
+
+Token: TypeAlias = OrderToken | EventToken
+
+ORDER_ID = r"order-[0-9a-f]{32}"
+
+_ORDER = re.compile(f"o({ORDER_ID})")
+_EVENT = re.compile(r"e([0-9]{1,5}):([0-9]{1,18})")
+
+
+def parse_token(text: str) -> Token:
+    """The token; a 400 problem where it is none of ours."""
+    if found := _ORDER.fullmatch(text):
+        return OrderToken(found[1])
+    if found := _EVENT.fullmatch(text):
+        return EventToken(int(found[1]), int(found[2]))
+    raise ApiProblem(
+        BAD_TOKEN,
+        f"{text[:80]!r} is not a token of this API",
+        "use a token as it was answered, unchanged",
+        "min_offset",
+    )
+
+
+def parse_vector(text: str) -> dict[int, int] | None:
+    """Applied offsets as `0:123,1:88`; None where the text is no such vector."""
+    vector = {}
+    for part in text.split(","):
+        found = re.fullmatch(r"([0-9]{1,5}):([0-9]{1,18})", part.strip())
+        if found is None:
+            return None
+        vector[int(found[1])] = int(found[2])
+    return vector
+
+
+def vector_text(vector: dict[int, int]) -> str:
+    """`0:123,1:88`, in the order of the partitions."""
+    return ",".join(f"{partition}:{vector[partition]}" for partition in sorted(vector))
