@@ -35,6 +35,11 @@ _KINDS = {
     _RATE_LIMITED: ErrorKind.RATE_LIMITED,
     _UNAVAILABLE: ErrorKind.TRANSIENT,
 }
+# Nobody knows what an endpoint answers; outputs of these names are sealed in the log.
+_PERSONAL = (
+    *("body", "name", "firstName", "lastName", "fullName", "email", "phone", "mobile"),
+    *("address", "address1", "address2", "postalCode", "city", "birthDate", "username"),
+)
 _NOT_STATIC = frozenset(
     {"authorization", "connection", "content-length", "content-type", "cookie", "host"}
     | {"idempotency-key", "proxy-authorization", "transfer-encoding"}
@@ -97,6 +102,7 @@ MANIFEST = Manifest(
     options=CalloutOptions,
     connection="callout",
     timeout_s=45.0,
+    personal=_PERSONAL,
     errors=errors,
     endpoint=endpoint,
     deadline_s=lambda options: options.timeout_ms / 1000,
@@ -107,7 +113,8 @@ MANIFEST = Manifest(
         "`shouldRejectOn.status` is exactly the list of statuses that fail the step; without it "
         "every status from 400 fails, with `limioCompatible` none does. Output: what `response` "
         "(name: JMESPath) picks from the reply, by default its texts, numbers and flags, and "
-        "the reply itself as `body` when it has at most 4 KiB."
+        "the reply itself as `body` when it has at most 4 KiB. Outputs named like personal data "
+        "(`body`, `name`, `email` ...) are sealed in the log."
     ),
 )
 

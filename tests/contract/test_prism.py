@@ -53,6 +53,7 @@ ZUORA_OPTIONS: tuple[dict[str, Any], ...] = (
         "customFields": ["Source__c", "InitiatedSource__c", "lmo_offer__c"],
     },
     {"runBilling": False, "invoiceSeparately": False},
+    {"accountNumber": "W-HARBOUR000001", "collectPayment": True},
 )
 SALESFORCE_OPTIONS: tuple[dict[str, Any], ...] = (
     {},
@@ -198,7 +199,11 @@ def _ordered(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _order(path: Path) -> dict[str, Any]:
-    return {**json.loads(path.read_bytes()), **ACCEPTED}
+    """As a step sees it; one of them with a quantity, so that prices per unit are sent too."""
+    order = {**json.loads(path.read_bytes()), **ACCEPTED}
+    if path.stem == "invoice-evergreen":
+        order["orderItems"][0]["quantity"] = 5
+    return order
 
 
 def _step(name: str, path: Path, options: Any) -> Step[Any]:
@@ -214,7 +219,9 @@ every_order = pytest.mark.parametrize("path", [*ORDERS, SEED], ids=_names)
 
 
 @every_order
-@pytest.mark.parametrize("given", ZUORA_OPTIONS, ids=["default", "collecting", "unbilled"])
+@pytest.mark.parametrize(
+    "given", ZUORA_OPTIONS, ids=["default", "collecting", "unbilled", "existing account"]
+)
 def test_zuora_takes_what_a_new_order_sends(
     prisms: Mapping[str, httpx.Client], path: Path, given: dict[str, Any]
 ) -> None:

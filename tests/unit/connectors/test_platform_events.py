@@ -46,13 +46,13 @@ def test_a_reply_that_says_nothing_leaves_it_open(talk, order):
 
 
 def test_the_crm_ids_of_earlier_steps_are_in_the_event(order):
-    found = fields(step(order("orders/existing-account")))
+    found = fields(step(order("orders/known-in-crm")))
     assert (found["AccountId__c"], found["ContactId__c"]) == ("001crm", "003crm")
     assert found["CaseId__c"] == "50054000008Aa1F"
 
 
 def test_without_earlier_steps_the_orders_own_ids_are(order):
-    found = fields(step(order("orders/existing-account"), context={}))
+    found = fields(step(order("orders/known-in-crm"), context={}))
     assert found["AccountId__c"] == "0015400000Aa1BcAAJ"
 
 

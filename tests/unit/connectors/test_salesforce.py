@@ -58,7 +58,7 @@ def test_records_are_found_by_our_id_which_is_not_in_the_body(talk, order):
 
 
 def test_records_that_the_order_names_get_our_id_and_keep_their_name(talk, order):
-    known = order("orders/existing-account")
+    known = order("orders/known-in-crm")
     buyer = {"firstName": "Tobias", "lastName": "Quillfeather"}
     parts = parts_of(talk, step({**known, "customerDetails": buyer}))
     assert parts["account"]["url"].endswith("/sobjects/Account/0015400000Aa1BcAAJ")
@@ -68,7 +68,7 @@ def test_records_that_the_order_names_get_our_id_and_keep_their_name(talk, order
 
 
 def test_updates_by_id_answer_without_a_body(talk, order):
-    known = step(order("orders/existing-account"))
+    known = step(order("orders/known-in-crm"))
     reply = composite(written("account", None, 204), written("contact", None, 204))
     _, outcome = talk(salesforce_v3.perform(known), reply)
     assert outcome == Done(

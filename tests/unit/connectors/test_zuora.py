@@ -73,6 +73,12 @@ def attributes(order, position=0):
     return order["orderItems"][position]["offer"]["data"]["attributes"]
 
 
+def seats_of(order, quantity=5):
+    seats = order("orders/invoice-evergreen")
+    seats["orderItems"][0]["quantity"] = quantity
+    return seats
+
+
 def refused(talk, at, *replies):
     asked, outcome = talk(zuora.perform(at), *replies)
     assert all(request.method == "GET" for request in asked), "nothing may be ordered"
@@ -357,7 +363,7 @@ def test_without_known_charges_the_catalogues_price_stands(body, order):
 
 def test_a_quantity_is_priced_per_unit(body, order):
     seats = found(plans(charge(model="Per Unit Pricing"), name="Newsroom Seats"))
-    sent = body(step(order("orders/invoice-evergreen"), ratePlans={}), seats)
+    sent = body(step(seats_of(order), ratePlans={}), seats)
     [plan] = created(sent)["subscribeToRatePlans"]
     pricing = plan["chargeOverrides"][0]["pricing"]
     assert pricing == {"recurringPerUnit": {"listPrice": 12, "quantity": 5}}
@@ -365,7 +371,7 @@ def test_a_quantity_is_priced_per_unit(body, order):
 
 def test_a_quantity_of_a_flat_fee_is_refused_rather_than_billed_once(talk, order):
     seats = found(plans(charge(), name="Newsroom Seats"))
-    outcome = refused(talk, step(order("orders/invoice-evergreen"), ratePlans={}), seats)
+    outcome = refused(talk, step(seats_of(order), ratePlans={}), seats)
     assert outcome.code == "quantity"
 
 
