@@ -39,6 +39,14 @@ def _callout(value: steps.Callout) -> dict[str, Any]:
     return plain
 
 
+def _step(value: steps.WaybillStep) -> dict[str, Any]:
+    plain = _plain(value)
+    if value.items is not None:
+        # To the writer, a tuple in a union is a branch's name and its value.
+        plain["items"] = list(value.items)
+    return plain
+
+
 _NESTED = (steps.WaybillStep, steps.Body, steps.Callout, steps.Failure, steps.Sealed)
 _FACTS: tuple[type[Any], ...] = (
     events.OrderAccepted,
@@ -55,7 +63,7 @@ _FIELDS: dict[type[Any], tuple[str, ...]] = {
     kind: tuple(field.name for field in fields(kind)) for kind in (*_NESTED, *_FACTS)
 }
 _TO_AVRO: dict[str, Callable[[Any], Any]] = {
-    "waybill": lambda value: [_plain(step) for step in value],
+    "waybill": lambda value: [_step(step) for step in value],
     "sealed": lambda value: [_plain(part) for part in value],
     "callouts": lambda value: [_callout(callout) for callout in value],
     "failure": _plain,
