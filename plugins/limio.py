@@ -6,6 +6,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 _ISO_DATE = len("2026-03-01")
+# "1e999999" is a short text and a number of a million digits.
+_LARGEST_POWER = 15
 
 
 def part(document: Any, *path: str) -> Mapping[str, Any]:
@@ -42,7 +44,8 @@ def number(value: Any) -> Decimal | None:
         found = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    sensible = found.is_finite() and abs(found.adjusted()) <= _LARGEST_POWER
+    return found if sensible else None
 
 
 def day(value: str | None) -> date | None:

@@ -6,6 +6,7 @@ from typing import Any
 from plugins.api import Step
 from plugins.connectors.zuora.custom_fields import custom_fields, given
 from plugins.connectors.zuora.envelope import unfit
+from plugins.connectors.zuora.numbers import earlier, new_account_number
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.limio import first_text, handed_on, items, offer_attributes, part, parts, text
 from schemas.steps import ErrorKind
@@ -36,13 +37,17 @@ def existing_number(step: Step[ZuoraOptions]) -> str | None:
     Nothing is guessed from the buyer's e-mail address: whoever knows it could buy on the card of
     its owner.
     """
-    mapped, tracked = text(step.mapped, "accountNumber"), part(step.order, "tracking")
-    return first_text(mapped, step.options.account_number, text(tracked, "zuoraAccountNumber"))
+    return first_text(
+        text(step.mapped, "accountNumber"),
+        step.options.account_number,
+        text(step.order, "tracking", "zuoraAccountNumber"),
+        text(earlier(step), "accountNumber"),
+    )
 
 
 def account_number(step: Step[ZuoraOptions]) -> str:
-    """The existing one, else ours; numbers that begin with A are Zuora's own."""
-    return existing_number(step) or f"W-{step.order['order_reference']}"
+    """The existing one, else ours."""
+    return existing_number(step) or new_account_number(step)
 
 
 def payment_method(order: Mapping[str, Any]) -> str | None:

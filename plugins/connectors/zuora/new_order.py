@@ -19,6 +19,7 @@ from plugins.connectors.zuora.custom_fields import (
     rate_plan_fields,
 )
 from plugins.connectors.zuora.envelope import headers, not_found, refusal, unfit
+from plugins.connectors.zuora.numbers import order_number, subscription_number
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.connectors.zuora.prices import subscribed
 from plugins.connectors.zuora.rate_plans import Plans, RatePlan, resolved
@@ -44,8 +45,7 @@ def perform(step: Step[ZuoraOptions]) -> Conversation:
 
 def look_up(step: Step[ZuoraOptions]) -> Conversation:
     """By our order number. What is adopted must be ours: the account tells."""
-    number = str(step.order["order_reference"])
-    reply = yield _get(step, f"/v1/orders/{quote(number, safe='')}")
+    reply = yield _get(step, f"/v1/orders/{quote(order_number(step), safe='')}")
     if not_found(reply):
         return step.not_done()
     problem = refusal(reply) or _foreign(step, reply["order"])
@@ -68,7 +68,7 @@ def order_body(step: Step[ZuoraOptions], plans: Plans) -> dict[str, Any]:
     currency = text(part(account, "newAccount"), "currency")
     return given(
         orderDate=str(step.order["effective_date"]),
-        orderNumber=str(step.order["order_reference"]),
+        orderNumber=order_number(step),
         customFields=order_fields(step),
         **account,
         subscriptions=[
@@ -77,12 +77,6 @@ def order_body(step: Step[ZuoraOptions], plans: Plans) -> dict[str, Any]:
         ],
         processingOptions=_processing(step),
     )
-
-
-def subscription_number(step: Step[ZuoraOptions], position: int) -> str:
-    """The order's subscription is the first item's; `position` counts from 1."""
-    reference = str(step.order["subscriptionReference"])
-    return reference if position == 1 else f"{reference}-{position}"
 
 
 def _subscription(
@@ -137,7 +131,7 @@ def _processing(step: Step[ZuoraOptions]) -> dict[str, Any]:
 
 
 def _done(step: Step[ZuoraOptions], reply: Reply) -> Outcome:
-    if reply["orderNumber"] != step.order["order_reference"]:
+    if reply["orderNumber"] != order_number(step):
         message = f"Zuora answered for the order {reply['orderNumber']!r}, not for ours"
         return Unknown("order_number", message)
     return Done(
@@ -162,7 +156,7 @@ def _numbers(order: Mapping[str, Any], account: str) -> dict[str, Any]:
 
 
 def _foreign(step: Step[ZuoraOptions], order: Mapping[str, Any]) -> Failed | None:
-    number, holder = step.order["order_reference"], text(order, "existingAccountNumber")
+    number, holder = order_number(step), text(order, "existingAccountNumber")
     if holder != account_number(step):
         message = f"the Zuora order {number} belongs to the account {holder}, not to this order"
         return Failed(ErrorKind.PERMANENT, "order_number_taken", message)

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -325,9 +326,10 @@ def test_amounts_are_numbers_whether_they_came_as_text_or_not(body, order, value
     assert plan["chargeOverrides"][0]["pricing"]["recurringFlatFee"]["listPrice"] == listed
 
 
-def test_a_price_that_is_no_number_is_refused(talk, order):
+@pytest.mark.parametrize("value", ["a fiver", "NaN", "1e999999", True])
+def test_a_price_that_is_no_number_is_refused(talk, order, value):
     priced = order()
-    attributes(priced)["price__limio"][0]["value"] = "a fiver"
+    attributes(priced)["price__limio"][0]["value"] = value
     assert refused(talk, step(priced)).code == "price"
 
 
@@ -417,6 +419,15 @@ def test_each_offer_is_a_subscription_of_its_own(body, order):
     assert numbers == ["SUBK3V7Q2WXA", "SUBK3V7Q2WXA-2"]
     assert all(created(sent, position)["invoiceSeparately"] for position in (0, 1))
     assert sent["newAccount"]["currency"] == "EUR"
+
+
+def test_a_second_zuora_step_has_numbers_of_its_own_and_shares_the_account(order):
+    before = {"zuora": {"orderNumber": "7Q2KX5M9ADLP", "accountNumber": "W-7Q2KX5M9ADLP"}}
+    second = replace(step(order(), context=before), id="zuora-2")
+    sent = next(zuora.perform(second)).body
+    assert sent["orderNumber"] == "7Q2KX5M9ADLP-zuora-2"
+    assert sent["existingAccountNumber"] == "W-7Q2KX5M9ADLP"
+    assert created(sent)["subscriptionNumber"] == "SUBK3V7Q2WXA-zuora-2"
 
 
 def test_no_items_left_for_zuora_is_refused(talk, order):
