@@ -16,6 +16,7 @@ from schemas.connections import Connection, OAuthAuth
 _MAX_SKEW_S = 300.0
 _SKEW_SHARE = 0.1
 _TOTAL_S = 10.0
+_GRANTED = range(200, 300)
 _REFUSED = range(400, 500)
 _NOT_REFUSED = frozenset({408, 429})
 
@@ -107,7 +108,7 @@ class Tokens:
 def _read(answer: Answer, asked_at: float) -> Token | NoToken:
     document = _parsed(answer.body)
     value = document.get("access_token")
-    if answer.status < _REFUSED.start and isinstance(value, str) and value:
+    if answer.status in _GRANTED and isinstance(value, str) and value:
         lifetime = _seconds(document.get("expires_in"))
         if lifetime is None:
             return Token(value, None)
