@@ -7,7 +7,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from plugins.api import Conversation, Outcome, Reply, Request
+from plugins.api import Conversation, Outcome, Reply, Request, Step
+from plugins.connectors.zuora import zuora
+from tests.unit.connectors.zuora_talk import ORDERED
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 ACCEPTED = {
@@ -50,3 +52,14 @@ def order() -> Order:
         return {**document, **ACCEPTED, **(changes or {})}
 
     return load
+
+
+@pytest.fixture
+def body(talk: Talk) -> Callable[..., Mapping[str, Any]]:
+    """The order that is sent to Zuora, after the replies to what is asked before it."""
+
+    def sent(at: Step[Any], *replies: Reply) -> Mapping[str, Any]:
+        asked, _ = talk(zuora.perform(at), *replies, ORDERED)
+        return asked[-1].body or {}
+
+    return sent
