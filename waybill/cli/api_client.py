@@ -1,0 +1,118 @@
+"""The API as the commands ask it."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import httpx
+
+from waybill.cli.output import ReportedError, problem
+from waybill.settings import Settings
+
+_TIMEOUT = httpx.Timeout(30.0, connect=3.0)
+_STREAM_TIMEOUT = httpx.Timeout(30.0, connect=3.0, read=60.0)
+_RECONNECT_S = 0.5
+_RECONNECTS = 20
+_CUT_BODY = 200
+
+
+class Api:
+    """Asks at WAYBILL_HTTP, with the key in WAYBILL_API_KEY; problems become ReportedError."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.http.url
+        key = settings.api_key
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        self._client = httpx.Client(
+            base_url=f"{self._url}/api", headers=headers, timeout=_TIMEOUT, trust_env=False
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def get(self, path: str, **query: str | int | None) -> dict[str, Any]:
+        """The JSON at a path; what is None stays out of the query."""
+        given = {name: value for name, value in query.items() if value is not None}
+        try:
+            return _answer(self._client.get(path, params=given))
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+
+    def submit(self, body: bytes) -> dict[str, Any]:
+        """The answer to an order."""
+        headers = {"Content-Type": "application/json"}
+        try:
+            return _answer(self._client.post("/order", content=body, headers=headers))
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+
+    def order_id(self, given: str) -> str:
+        """The id of the order that an id, reference or external id names."""
+        if given.startswith("order-"):
+            return given
+        found = self.get("/orders", external_id=given, limit=2)["items"]
+        found = found or self.get("/orders", q=given, limit=2)["items"]
+        if not found:
+            remedy = "check the id; `waybill orders` lists what is there"
+            raise ReportedError(problem("not_found", f"there is no order {given!r}", remedy))
+        if len(found) > 1:
+            remedy = f"use an id; `waybill orders --search {given}` lists them"
+            raise ReportedError(problem("ambiguous", f"several orders match {given!r}", remedy))
+        return str(found[0]["id"])
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """The timeline as it grows, for ever; a lost connection is taken up where it broke."""
+        seen: dict[str, str] = {}
+        failures = 0
+        while True:
+            try:
+                for entry in self._stream(seen):
+                    failures = 0
+                    yield entry
+            except httpx.TransportError as error:
+                failures += 1
+                if failures > _RECONNECTS or not seen:
+                    raise self._unreachable(error) from None
+            time.sleep(_RECONNECT_S)
+
+    def _stream(self, seen: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """Server-sent events; `seen` keeps the last id."""
+        with self._client.stream(
+            "GET", "/events", headers=seen, timeout=_STREAM_TIMEOUT
+        ) as response:
+            if response.is_error:
+                response.read()
+                _answer(response)
+            for line in response.iter_lines():
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    seen["Last-Event-ID"] = value
+                elif name == "data":
+                    yield json.loads(value)
+
+    def _unreachable(self, error: Exception) -> ReportedError:
+        detail = f"no API answers at {self._url}: {str(error) or type(error).__name__}"
+        remedy = "start it with `waybill up`, or say in WAYBILL_HTTP where it is"
+        return ReportedError(problem("unreachable", detail, remedy), exit_code=3)
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict) and (response.is_success or "detail" in body):
+        if response.is_success:
+            return body
+        raise ReportedError(body)
+    raise ReportedError(_unexpected(response))
+
+
+def _unexpected(response: httpx.Response) -> Mapping[str, Any]:
+    detail = f"{response.url} answers {response.status_code}: {response.text[:_CUT_BODY]}"
+    remedy = "check that WAYBILL_HTTP is Waybill's API"
+    return problem("unexpected_answer", detail, remedy)
