@@ -33,7 +33,7 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 _REASONABLE_S = 30.0
 
 
-class UnscriptedError(Exception):
+class UnscriptedError(AssertionError):
     """The conversation asked for something that its example does not answer."""
 
 
@@ -54,6 +54,7 @@ class ScriptedPartner(httpx.AsyncBaseTransport):
     asked: list[Request] = field(default_factory=list)
     sent: list[httpx.Request] = field(default_factory=list)
     tokens: int = 0
+    unscripted: str | None = None
     _given: dict[str, int] = field(default_factory=dict)
 
     def watched(
@@ -93,7 +94,8 @@ class ScriptedPartner(httpx.AsyncBaseTransport):
         key = request.call or f"{request.method} {request.path}"
         scripted = self.script.get(key)
         if scripted is None:
-            raise UnscriptedError(f"the example has no reply to {key!r}")
+            self.unscripted = f"the example has no reply to {key!r}"
+            raise UnscriptedError(self.unscripted)
         if isinstance(scripted, Reply):
             return scripted
         turn = self._given.get(key, 0)
@@ -140,6 +142,8 @@ class Stand:
         performer = Performer(Transport(partner), SecretValues(CANARIES), clock.now, clock.tick)
         conversation = watched.look_up if look_up and watched.look_up else watched.perform
         performed = await performer.perform(self._assignment(watched), conversation)
+        if partner.unscripted is not None and self.misbehaves is None:
+            raise UnscriptedError(partner.unscripted)
         return Trial(performed, partner.asked, partner.sent, partner.tokens)
 
     def _assignment(self, connector: Connector) -> Assignment:
