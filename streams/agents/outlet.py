@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import orjson
@@ -53,7 +53,7 @@ class Published:
     """
 
     step_results: bool = False
-    secrets: Mapping[str, Collection[str]] = {}
+    secrets: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def types(self) -> set[str]:
         """Names of the facts that can lead to a publication."""
