@@ -17,6 +17,7 @@ from streams.topics import Topics
 from waybill import clock
 from waybill.embedded.broker import EmbeddedBroker, running_bootstrap
 from waybill.embedded.errors import EmbeddedError
+from waybill.keys import KeysError, load_keys
 from waybill.ports import LOOPBACK, free_port, is_free
 from waybill.settings import VARIABLES, Address, Settings, SettingsError, child_environment
 from waybill.supervisor import Child, NotReadyError, Supervisor, stop_requested
@@ -29,6 +30,8 @@ _SANDBOX = next(v.default for v in VARIABLES if v.name == "WAYBILL_SANDBOX")
 _UNSERVED = ("worker", "projector", "outlet")
 """The processes without an address of their own: they get one for probes and metrics."""
 
+_EXPECTED = (SettingsError, KeysError, EmbeddedError, NotReadyError, WelcomeError, KafkaError)
+
 _console = Console(highlight=False)
 
 
@@ -38,9 +41,11 @@ def run_up(settings: Settings) -> int:
     try:
         settings.check_exposure()
         _check_ports(settings)
+        # Made here, once: of the processes only some may make keys, and they start together.
+        load_keys(settings.keys, create=settings.keys == settings.data / "keys.json")
         with _kafka(settings) as cluster:
             return asyncio.run(_up(settings, cluster, started))
-    except (SettingsError, EmbeddedError, NotReadyError, WelcomeError, KafkaError) as error:
+    except _EXPECTED as error:
         _console.print(f"[red]{type(error).__name__}[/] ", end="")
         _console.print(str(error), markup=False)
         return 1
@@ -120,6 +125,9 @@ def children(settings: Settings, bootstrap: str) -> list[Child]:
     """The processes of one machine, in the order in which they start."""
     common = {
         "WAYBILL_KAFKA": bootstrap,
+        "WAYBILL_TOPIC_PREFIX": settings.topic_prefix,
+        "WAYBILL_HTTP": str(settings.http),
+        "WAYBILL_SANDBOX": str(settings.sandbox),
         "WAYBILL_DATABASE": settings.database,
         "WAYBILL_DATA": str(settings.data),
         "WAYBILL_KEYS": str(settings.keys),

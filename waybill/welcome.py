@@ -47,6 +47,7 @@ async def show_first_order(base_url: str) -> None:
         accepted = await _submit(api)
         _console.print(f"Submitted order [bold]{accepted['id']}[/].")
         order = await _follow(api, accepted)
+        _console.print()
         timeline = await _get(api, f"orders/{order['id']}/timeline", {})
         _console.print(timeline_table(timeline.get("items", [])))
 
