@@ -99,7 +99,7 @@ def _show_earlier(orders: list[dict[str, Any]]) -> None:
         return
     _console.print("Orders of earlier runs:")
     for order in orders[:5]:
-        _console.print(f"  {order['id']} {order.get('status', '')} {order.get('created', '')}")
+        _console.print(f"  {order['id']} {order['status']}", soft_wrap=True)
 
 
 def steps_table(order: Mapping[str, Any]) -> Table:
