@@ -34,7 +34,11 @@ class Outgoing:
         headers = list(self.headers.items())
         if authorization is not None:
             headers.append(("authorization", authorization))
-        return httpx.Request(self.method, self.url, headers=headers, content=self.body)
+        # As a stream httpx leaves Host and Content-Length to the wire, which adds them anyhow.
+        stream = httpx.ByteStream(self.body)
+        request = httpx.Request(self.method, self.url, headers=headers, stream=stream)
+        request.read()
+        return request
 
 
 def outgoing(
