@@ -175,8 +175,7 @@ def _route_name(request: web.Request) -> str:
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     applied = request.app[API].reader.applied
     response.headers["Waybill-Applied"] = vector_text(dict(applied))
-    for name, value in _SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers.update(_SECURITY_HEADERS)
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:

@@ -66,7 +66,8 @@ async def _start(call: Call) -> dict[int, int]:
             )
         return vector
     await call.api.reader.ask(lambda _: None)
-    return dict(call.api.reader.applied)
+    # Never empty: an empty id would mean "from now" to us when the reader comes back.
+    return dict(call.api.reader.applied) or {0: -1}
 
 
 def _opening(vector: Mapping[int, int]) -> bytes:

@@ -54,7 +54,7 @@ def parse_vector(text: str) -> dict[int, int] | None:
     """Applied offsets as `0:123,1:88`; None where the text is no such vector."""
     vector = {}
     for part in text.split(","):
-        found = re.fullmatch(r"([0-9]{1,5}):([0-9]{1,18})", part.strip())
+        found = re.fullmatch(r"([0-9]{1,5}):(-1|[0-9]{1,18})", part.strip())
         if found is None:
             return None
         vector[int(found[1])] = int(found[2])
@@ -62,5 +62,5 @@ def parse_vector(text: str) -> dict[int, int] | None:
 
 
 def vector_text(vector: dict[int, int]) -> str:
-    """`0:123,1:88`, in the order of the partitions."""
+    """`0:123,1:88`, in the order of the partitions; -1 where nothing is applied yet."""
     return ",".join(f"{partition}:{vector[partition]}" for partition in sorted(vector))

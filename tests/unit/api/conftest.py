@@ -1,0 +1,163 @@
+"""The API over a real store that the real projector fills; only Kafka is stood in for."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from projections.store import Store
+from projections.writing import Record
+from schemas.codec import encode
+from schemas.configuration import Configuration
+from schemas.envelope import Envelope
+from schemas.events import Event, Fact
+from schemas.steps import OnUnknown
+from streams.agents.projector import Projector
+from streams.core import ids
+from streams.core.intake import Intake, Prepared, Submission, acceptance
+from streams.core.sealing import DataKey, TenantKeys
+from streams.core.sequence import PluginFacts, Sequencer
+from streams.topics import Topics
+from waybill.api import ApiServices, build_api
+from waybill.api.auth import ApiKey, Gate
+from waybill.api.producing import KafkaUnavailableError, OrderRecord
+from waybill.api.store import StoreReading
+from waybill.clock import monotonic, random_bytes
+
+NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
+TENANTS = ("default", "acme", "other")
+PARTITION = 3
+
+
+def _facts(name: str) -> PluginFacts:
+    return PluginFacts(name=name, service=name, on_unknown=OnUnknown.REPEAT, connection=None)
+
+
+CONFIGURATION = Configuration.model_validate(
+    {"version": 7, "sequence": [{"name": "salesforceV3"}, {"name": "zuora"}]}
+)
+
+
+@dataclass
+class Orders:
+    """Stands in for Kafka's topic `orders`."""
+
+    records: list[OrderRecord] = field(default_factory=list)
+    reachable: bool = True
+    end: Mapping[int, int] = field(default_factory=dict)
+    then: Callable[[OrderRecord], Awaitable[None]] | None = None
+
+    async def send(self, record: OrderRecord) -> None:
+        if not self.reachable:
+            raise KafkaUnavailableError(sent=False)
+        self.records.append(record)
+        if self.then is not None:
+            await self.then(record)
+
+    async def answers(self) -> bool:
+        return self.reachable
+
+    async def log_end(self) -> Mapping[int, int]:
+        return self.end
+
+
+class World:
+    """The log of one partition, its projector, and what an API needs."""
+
+    def __init__(self, path: Path) -> None:
+        self.store = Store.open(f"sqlite:///{path / 'waybill.sqlite'}")
+        self.orders = Orders()
+        self.keys: list[ApiKey] | None = None
+        self.intake = Intake(
+            {t: Sequencer(CONFIGURATION, _plugins()) for t in TENANTS},
+            {t: TenantKeys.derived_from(t.encode() * 8) for t in TENANTS},
+            lambda *_: True,
+            lambda _: None,
+        )
+        self._projector = Projector(self.store)
+        self._projector.assign([PARTITION])
+        self.offset = -1
+
+    def services(self, topics: Topics | None = None) -> ApiServices:
+        return ApiServices(
+            reading=StoreReading(self.store),
+            prepare=self.intake.prepare,
+            orders=self.orders,
+            configurations={"default": CONFIGURATION, "acme": CONFIGURATION},
+            gate=Gate(self.keys, lambda: NOW),
+            topics=topics or Topics(),
+            now=lambda: NOW,
+            monotonic=monotonic,
+            random_bytes=random_bytes,
+        )
+
+    def prepared(self, document: Mapping[str, Any], tenant: str = "default") -> Prepared:
+        value = orjson.dumps(document)
+        return self.intake.prepare(
+            Submission(tenant=tenant, value=value, identity="i", actor="test", origin="orders/0/0")
+        )
+
+    def accept(self, document: Mapping[str, Any], tenant: str = "default") -> Prepared:
+        """The order as the worker takes it, in the store at once."""
+        prepared = self.prepared(document, tenant)
+        key = DataKey("k", prepared.subject, bytes(32))
+        self.apply(acceptance(prepared, key, random_bytes(12), NOW))
+        return prepared
+
+    def go_on(self, prepared: Prepared, *facts: Fact) -> None:
+        """What becomes of the order."""
+        for fact in facts:
+            envelope = Envelope(
+                event_id=ids.event_id(prepared.order_id, 1, fact),
+                tenant=prepared.submission.tenant,
+                lane=prepared.lane,
+                order_id=prepared.order_id,
+                run=1,
+                occurred_at=NOW,
+                actor="worker",
+            )
+            self.apply(Event(envelope, fact))
+
+    def apply(self, event: Event) -> None:
+        self.offset += 1
+        self._projector.apply(PARTITION, [Record(self.offset, encode(event))])
+
+
+def _plugins() -> dict[str, PluginFacts]:
+    return {name: _facts(name) for name in ("salesforceV3", "zuora")}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Any:
+    made = World(tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+async def connect(world: World) -> AsyncIterator[Callable[..., Awaitable[TestClient[Any, Any]]]]:
+    """Starts the API; keys and topics as the world has them by then."""
+    clients: list[TestClient[Any, Any]] = []
+
+    async def start(topics: Topics | None = None) -> TestClient[Any, Any]:
+        client = TestClient(TestServer(build_api(world.services(topics))))
+        await client.start_server()
+        clients.append(client)
+        return client
+
+    yield start
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+async def client(
+    connect: Callable[..., Awaitable[TestClient[Any, Any]]],
+) -> TestClient[Any, Any]:
+    """The API without keys, asked from this machine."""
+    return await connect()
