@@ -1,7 +1,7 @@
 """The commands that run something until it is stopped, and those that set it up."""
 
 import importlib
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,11 +28,18 @@ class Entry:
     module: str
     function: str
 
+    def loaded(self) -> Callable[..., int | None]:
+        """The function, imported."""
+        function: Callable[..., int | None] = getattr(
+            importlib.import_module(self.module), self.function
+        )
+        return function
+
     def run(self, *values: Any) -> None:
         """Run it and end with its exit code."""
-        code = getattr(importlib.import_module(self.module), self.function)(*values)
+        code = self.loaded()(*values)
         if code:
-            sys.exit(code)
+            raise click.exceptions.Exit(code)
 
 
 ENTRIES = {
