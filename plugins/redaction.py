@@ -96,16 +96,26 @@ class Scrubber:
         plain = _unescaped(raw) if b"\\" in raw else raw
         if not plain.isascii():
             plain = plain.decode(errors=_LATIN).encode()
-        if b"%" in plain and _QUOTED.search(plain):
-            unquoted = unquote_to_bytes(plain)
-            if self._found(unquoted):
-                return unquoted.decode(errors=_LATIN).encode()
+        if b"%" in plain:
+            unquoted = self._unquoted(plain)
+            if unquoted is not None:
+                return unquoted
         return plain
+
+    def _unquoted(self, plain: bytes) -> bytes | None:
+        """What is behind URL quoting, where it hides a value."""
+        quoted = set(unquote_to_bytes(b"".join(_QUOTED.findall(plain))))
+        # A value that the quoting hides holds one of the quoted characters.
+        hidden = [n for _, n in (*self.needles, *self.plus) if not quoted.isdisjoint(n)]
+        if not hidden:
+            return None
+        unquoted = unquote_to_bytes(plain).decode(errors=_LATIN).encode()
+        return unquoted if any(needle in unquoted for needle in hidden) else None
 
     def _found(self, plain: bytes) -> list[bytes]:
         found = [needle for rarest, needle in self.needles if rarest in plain and needle in plain]
         if self.plus and b"+" in plain:
-            found += [needle for _, needle in self.plus if needle in plain]
+            found += [n for rarest, n in self.plus if rarest in plain and n in plain]
         return found
 
     def _spans(self, plain: bytes) -> list[tuple[int, int]]:
