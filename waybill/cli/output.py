@@ -59,7 +59,8 @@ def table(*headings: str, rows: Iterable[Iterable[Any]]) -> Table:
     """A table of texts; a cell may be a `Text` of its own."""
     made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
     for heading in headings:
-        made.add_column(heading, overflow="fold")
+        # An id that is broken in two cannot be copied.
+        made.add_column(heading, overflow="fold", no_wrap=heading == "id")
     for row in rows:
         made.add_row(*[cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row])
     return made
