@@ -46,8 +46,7 @@ def run_up(settings: Settings) -> int:
         with _kafka(settings) as cluster:
             return asyncio.run(_up(settings, cluster, started))
     except _EXPECTED as error:
-        _console.print(f"[red]{type(error).__name__}[/] ", end="")
-        _console.print(str(error), markup=False)
+        _console.print(str(error), style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         return 130
