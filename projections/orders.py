@@ -43,7 +43,7 @@ _CHANGING = (
 
 
 def orders_table(metadata: MetaData, prefix: str) -> Table:
-    """Indexes are what a row costs: the mass of completed orders is only in the first four."""
+    """What orders are filtered by, and the folded state; all else is in the acceptance."""
     table = Table(
         f"{prefix}orders",
         metadata,
@@ -72,6 +72,12 @@ def orders_table(metadata: MetaData, prefix: str) -> Table:
         Column("last_place", Place, nullable=False),
         Column("state", LargeBinary, nullable=False),
     )
+    _indexes(table, prefix)
+    return table
+
+
+def _indexes(table: Table, prefix: str) -> None:
+    """Each costs at every write; the mass of completed orders is only in the first four."""
     columns = table.c
     Index(f"{prefix}orders_id", columns.id, unique=True)
     Index(f"{prefix}orders_created", columns.tenant, columns.created)
@@ -92,7 +98,6 @@ def orders_table(metadata: MetaData, prefix: str) -> Table:
         sqlite_where=incomplete(table),
         postgresql_where=incomplete(table),
     )
-    return table
 
 
 def unfinished(table: Table) -> ColumnElement[bool]:

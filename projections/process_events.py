@@ -4,7 +4,7 @@ They have no tables of their own. Everything they show stands in the timeline's 
 copies of all callouts would be the largest part of the store.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
@@ -37,20 +37,25 @@ class Entry:
     event: Event
 
 
-def process_events(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+def process_events(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """One process event per run of the order; `entries` in log order."""
     runs: dict[int, dict[str, Any]] = {}
-    plugins: dict[str, str] = {}
+    plugins = plugins_of(entries)
     for entry in entries:
-        envelope, fact = entry.event.envelope, entry.event.fact
-        if isinstance(fact, OrderAccepted):
-            plugins = {step.id: step.plugin for step in fact.waybill}
+        envelope = entry.event.envelope
         record = runs.setdefault(envelope.run, _empty(envelope.order_id, envelope.run))
         apply(record, entry.event, plugins)
     return list(runs.values())
 
 
-def apply(record: dict[str, Any], event: Event, plugins: dict[str, str]) -> None:
+def plugins_of(entries: Sequence[Entry]) -> dict[str, str]:
+    """The plugin of each step of the order's waybill."""
+    accepted = entries[0].event.fact if entries else None
+    waybill = accepted.waybill if isinstance(accepted, OrderAccepted) else ()
+    return {step.id: step.plugin for step in waybill}
+
+
+def apply(record: dict[str, Any], event: Event, plugins: Mapping[str, str]) -> None:
     """Add to the record of a run what `event` says; `plugins` by step id."""
     fact = event.fact
     at = event.envelope.occurred_at

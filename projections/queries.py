@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from projections.orders import incomplete, microseconds
-from projections.process_events import Entry, process_events
+from projections.process_events import Entry, plugins_of, process_events
 from projections.shapes import order_shape
 from projections.snapshots import order_of
 from projections.statistics import COUNTS
@@ -92,7 +92,8 @@ class Queries:
         entries = self._entries(tenant, order_id)
         if not entries:
             return None
-        shown = [timeline_entry(entry, n) for n, entry in enumerate(entries, start=1)]
+        plugins = plugins_of(entries)
+        shown = [timeline_entry(entry, n, plugins) for n, entry in enumerate(entries, start=1)]
         return {"items": shown, "next": None}
 
     def process_events(self, tenant: str, order_id: str) -> dict[str, Any] | None:

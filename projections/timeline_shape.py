@@ -1,5 +1,6 @@
 """One entry of the timeline as the API shows it."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -11,8 +12,11 @@ from schemas.steps import Failure
 _LEFT_OUT = frozenset({"callouts", "sealed", "document", "fingerprint", "waybill", "failure"})
 
 
-def timeline_entry(entry: Entry, sequence: int) -> dict[str, Any]:
-    """Where, when, by whom and what: `data` holds the fact without what is sealed."""
+def timeline_entry(entry: Entry, sequence: int, plugins: Mapping[str, str]) -> dict[str, Any]:
+    """Where, when, by whom and what: `data` holds the fact without what is sealed.
+
+    `plugins` by step id.
+    """
     envelope, fact = entry.event.envelope, entry.event.fact
     return {
         "id": envelope.event_id,
@@ -27,11 +31,11 @@ def timeline_entry(entry: Entry, sequence: int) -> dict[str, Any]:
         "causation": envelope.causation,
         "trace": envelope.trace,
         "origin": envelope.origin,
-        "data": _data(entry),
+        "data": _data(entry, plugins),
     }
 
 
-def _data(entry: Entry) -> dict[str, Any]:
+def _data(entry: Entry, plugins: Mapping[str, str]) -> dict[str, Any]:
     fact = entry.event.fact
     data: dict[str, Any] = {
         field.name: getattr(fact, field.name)
@@ -56,7 +60,8 @@ def _data(entry: Entry) -> dict[str, Any]:
     if isinstance(fact, StepFailed):
         data["next_attempt_at"] = iso(fact.next_attempt_at)
     if isinstance(fact, StepSucceeded | StepFailed | StepInDoubt):
-        data["callouts"] = [callout_shape(callout, fact.step) for callout in fact.callouts]
+        plugin = plugins.get(fact.step, fact.step)
+        data["callouts"] = [callout_shape(callout, plugin) for callout in fact.callouts]
     return data
 
 

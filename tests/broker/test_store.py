@@ -2,9 +2,11 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 from sqlalchemy import inspect, select, text
@@ -202,6 +204,40 @@ def test_what_was_applied_while_a_rebuild_ran_is_in_the_new_set(
     with pytest.raises(AnotherProjectorError):
         live.apply(0, [Record(len(history.log[0]), history.log[0][0].value)])
     assert live.assign(history.log) == {p: len(r) for p, r in history.log.items()}
+
+
+def follow(store: Store, history: History, stop: Event) -> int:
+    """A live projector in small steps; how often it had to rejoin."""
+    projector, rejoined = Projector(store), 0
+    following = projector.assign(history.log)
+    while not stop.is_set() or any(n < len(history.log[p]) for p, n in following.items()):
+        try:
+            for partition, start in following.items():
+                records = history.log[partition][start : start + 3]
+                projector.apply(partition, records)
+                following[partition] = start + len(records)
+        except AnotherProjectorError:
+            rejoined += 1
+            following = projector.assign(history.log)
+    return rejoined
+
+
+def test_a_swap_amid_a_busy_projector_loses_nothing(store: Store) -> None:
+    history = random_history(random.Random(3).randrange, orders=80, partitions=2, most=1500)
+    stop = Event()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(follow, store, history, stop)
+        try:
+            swaps = [rebuild(store, history.log, reader(history), ignore) for _ in range(3)]
+        finally:
+            stop.set()
+        rejoined = running.result(60)
+    assert [swap.set_id for swap in swaps] == [2, 3, 4]
+    assert rejoined >= 1
+    assert Snapshots(store).load(history.orders) == history.orders
+    live_hashes = table_hashes(store, 4)
+    rebuild(store, history.log, reader(history), ignore)
+    assert table_hashes(store, 5) == live_hashes
 
 
 def test_a_log_that_lost_records_does_not_replace_the_views(store: Store, history: History) -> None:
