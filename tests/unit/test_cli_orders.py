@@ -216,7 +216,7 @@ class TestOrder:
             "12 ms",
             "✗ zuora",
             "3.4 s   2 attempts",
-            "POST  https://rest.zuora.com/v1/orders 400  212 ms",
+            "POST  400    212 ms  https://rest.zuora.com/v1/orders",
             "card_declined: the card was declined",
             "next: needs a person",
         ):

@@ -69,14 +69,18 @@ class Api:
         seen: dict[str, str] = {}
         failures = 0
         while True:
+            lost = "the stream ends again and again"
             try:
                 for entry in self._stream(seen):
                     failures = 0
                     yield entry
             except httpx.TransportError as error:
-                failures += 1
-                if failures > _RECONNECTS or not seen:
+                if not seen:
                     raise self._unreachable(error) from None
+                lost = str(error) or type(error).__name__
+            failures += 1
+            if failures > _RECONNECTS:
+                raise self._unreachable(lost)
             time.sleep(_RECONNECT_S)
 
     def _stream(self, seen: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -94,7 +98,7 @@ class Api:
                 elif name == "data":
                     yield json.loads(value)
 
-    def _unreachable(self, error: Exception) -> ReportedError:
+    def _unreachable(self, error: Exception | str) -> ReportedError:
         detail = f"no API answers at {self._url}: {str(error) or type(error).__name__}"
         remedy = "start it with `waybill up`, or say in WAYBILL_HTTP where it is"
         return ReportedError(problem("unreachable", detail, remedy), exit_code=3)

@@ -1,6 +1,7 @@
 """The group of all commands, each imported when it is called, and the one handler of errors."""
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -89,8 +90,12 @@ def _report(error: Exception, *, as_json: bool) -> int:
     if isinstance(error, click.ClickException) and not as_json:
         error.show()
     else:
+        told = _problem(error)
+        if told.get("code") == "internal" and logging.root.handlers and not sys.stderr.isatty():
+            # A process whose output is kept: who reads it has to find the place.
+            logging.getLogger("waybill").error("the process ends", exc_info=error)
         output = importlib.import_module("waybill.cli.output")
-        output.show_problem(_problem(error), as_json=as_json)
+        output.show_problem(told, as_json=as_json)
     code = getattr(error, "exit_code", EXIT_FAILED)
     return code if isinstance(code, int) else EXIT_FAILED
 

@@ -132,9 +132,9 @@ def _result(data: _Json) -> Iterator[Text]:
         status, error = callout.get("status"), callout.get("error")
         bad = error or status is None or status >= _FIRST_ERROR_STATUS
         line = Text.assemble(("      ", ""), (f"{plain(callout.get('method')):<6}", "dim"))
-        line.append(f"{plain(callout.get('url'))} ", "dim")
-        line.append(plain(status or "no answer"), "red" if bad else "green")
-        line.append(f"  {callout.get('duration_ms', 0):.0f} ms", "dim")
+        line.append(f"{plain(status or 'no answer')}", "red" if bad else "green")
+        line.append(f"{callout.get('duration_ms', 0):>7.0f} ms", "dim")
+        line.append(f"  {plain(callout.get('url'))}", "dim")
         line.append(f"  {plain(error)}" if error else "", "red")
         yield line
     failure = data.get("failure")
