@@ -78,9 +78,7 @@ class OutgoingEvents:
             rows = connection.execute(
                 _events(tables),
                 {
-                    "after": place_of(partition, after)
-                    if after >= 0
-                    else place_of(partition, 0) - 1,
+                    "after": place_of(partition, after),
                     "upto": place_of(partition, applied),
                     "types": self._types,
                     "limit": limit,

@@ -19,8 +19,11 @@ _LONGEST = 400
 
 
 def place_of(partition: int, offset: int) -> int:
-    """Partition and offset as one number, in log order within a partition."""
-    return partition << _OFFSET_BITS | offset
+    """Partition and offset as one number, in log order within a partition.
+
+    Offset -1 stands before all of the partition's own places.
+    """
+    return (partition << _OFFSET_BITS) + offset
 
 
 def parted(place: int) -> tuple[int, int]:

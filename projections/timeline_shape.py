@@ -12,10 +12,12 @@ from schemas.steps import Failure
 _LEFT_OUT = frozenset({"callouts", "sealed", "document", "fingerprint", "waybill", "failure"})
 
 
-def timeline_entry(entry: Entry, sequence: int, plugins: Mapping[str, str]) -> dict[str, Any]:
+def timeline_entry(
+    entry: Entry, sequence: int, plugins: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Where, when, by whom and what: `data` holds the fact without what is sealed.
 
-    `plugins` by step id.
+    `plugins` by step id; where it is not at hand, callouts go by the step's id.
     """
     envelope, fact = entry.event.envelope, entry.event.fact
     return {
@@ -31,7 +33,7 @@ def timeline_entry(entry: Entry, sequence: int, plugins: Mapping[str, str]) -> d
         "causation": envelope.causation,
         "trace": envelope.trace,
         "origin": envelope.origin,
-        "data": _data(entry, plugins),
+        "data": _data(entry, plugins or {}),
     }
 
 

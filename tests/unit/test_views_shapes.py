@@ -186,6 +186,7 @@ def test_a_place_is_partition_and_offset_in_log_order() -> None:
     numbers = [place_of(*place) for place in places]
     assert numbers == sorted(numbers)
     assert [parted(number) for number in numbers] == places
+    assert place_of(0, 2**47) < place_of(1, -1) < place_of(1, 0)
 
 
 def test_an_indexable_text_is_bounded_and_keeps_differences() -> None:
