@@ -30,6 +30,9 @@ COMMANDS = {
 }
 """Module and first line of help, so that the list of commands imports none of them."""
 
+STAYING = frozenset({"worker", "projector", "outlet", "api", "sandbox"})
+"""Commands whose output is a log: who reads it has to find the place of an error."""
+
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 
@@ -82,17 +85,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if sys.flags.dev_mode:
             raise
-        return _report(error, as_json="--json" in given)
+        return _report(error, given)
     return code if isinstance(code, int) else 0
 
 
-def _report(error: Exception, *, as_json: bool) -> int:
+def _report(error: Exception, given: Sequence[str]) -> int:
+    as_json = "--json" in given
     if isinstance(error, click.ClickException) and not as_json:
         error.show()
     else:
         told = _problem(error)
-        if told.get("code") == "internal" and logging.root.handlers and not sys.stderr.isatty():
-            # A process whose output is kept: who reads it has to find the place.
+        if told.get("code") == "internal" and STAYING.intersection(given[:1]):
             logging.getLogger("waybill").error("the process ends", exc_info=error)
         output = importlib.import_module("waybill.cli.output")
         output.show_problem(told, as_json=as_json)
