@@ -1,12 +1,12 @@
 """Orders over HTTP into a real Kafka, and what callers are told without one."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -140,7 +140,7 @@ class Link:
         await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer))
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer):
+        with contextlib.closing(writer):
             while data := await reader.read(65536):
                 if not self.open.is_set():
                     return
@@ -194,13 +194,17 @@ async def _until_sent(orders: KafkaOrders) -> None:
 
 
 async def _count(kafka: str, topic: str) -> int:
+    """Records of the topic, those of the next seconds included."""
     consumer = AIOKafkaConsumer(
         topic, bootstrap_servers=kafka, auto_offset_reset="earliest", group_id=None
     )
     await consumer.start()
+    count = 0
     try:
-        await asyncio.sleep(1)
-        found = await consumer.getmany(timeout_ms=2000)
-        return sum(len(records) for records in found.values())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(4):
+                while await consumer.getone():
+                    count += 1
     finally:
         await consumer.stop()
+    return count

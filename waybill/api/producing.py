@@ -141,8 +141,7 @@ class KafkaOrders:
                         return await connection.send(self._topics.orders, record)
         except (TimeoutError, KafkaError) as problem:
             if connection is not None:
-                self._retire(connection)
-                log.warning("the connection to Kafka is given up: %s", type(problem).__name__)
+                self._retire(connection, type(problem).__name__)
             raise KafkaUnavailableError(sent=connection is not None) from problem
 
     async def answers(self) -> bool:
@@ -188,9 +187,10 @@ class KafkaOrders:
         if self._endings:
             await asyncio.wait(self._endings)
 
-    def _retire(self, connection: _Connection) -> None:
+    def _retire(self, connection: _Connection, why: str) -> None:
         if connection is not self._connection:
             return
+        log.warning("the connection to Kafka is given up: %s", why)
         self._connection = None
         self._ready.clear()
         self.start()

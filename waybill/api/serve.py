@@ -1,14 +1,10 @@
 """The process `waybill api`: puts the API together and serves it until it is told to stop."""
 
-import asyncio
-import gc
 import logging
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import uvloop
 from aiohttp import web
 
 from plugins.registry import Registry
@@ -31,6 +27,7 @@ from waybill.configuration import (
 )
 from waybill.embedded.broker import running_bootstrap
 from waybill.keys import load_keys
+from waybill.running import Ending, run, settle_memory
 from waybill.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -38,11 +35,9 @@ log = logging.getLogger(__name__)
 STOP_S = 4.0
 """Seconds that open requests get when the process is told to stop."""
 
-_GC_THRESHOLDS = (50_000, 20, 50)
 
-
-def run_api(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT.
+def run_api(settings: Settings) -> int:
+    """Serves until SIGTERM or SIGINT; the exit code.
 
     SettingsError, KeysError, ApiKeysError, RefusedConfigurationError or StoreError where it
     cannot start; a Kafka that does not answer yet is waited for, and /readyz says so.
@@ -51,7 +46,7 @@ def run_api(settings: Settings) -> None:
     store = Store.open(settings.database)
     try:
         parts = _parts(settings, store)
-        uvloop.run(_serve(settings, parts))
+        return run(lambda ending: _serve(settings, parts, ending))
     finally:
         store.close()
 
@@ -103,21 +98,14 @@ def _cluster(settings: Settings) -> Cluster:
     return Cluster(bootstrap, settings.kafka_security, embedded=settings.kafka is None)
 
 
-async def _serve(settings: Settings, parts: _Parts) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+async def _serve(settings: Settings, parts: _Parts, ending: Ending) -> None:
     orders = KafkaOrders(parts.cluster, parts.topics)
     orders.start()
     try:
         async with _listening(settings, _services(parts, orders)):
-            # What lives from here to the end need not be looked at again and again.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*_GC_THRESHOLDS)
+            settle_memory()
             log.info("the API listens at %s", settings.http.url)
-            await stop.wait()
+            await ending.wait()
     finally:
         await orders.close()
 
