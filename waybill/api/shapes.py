@@ -292,4 +292,6 @@ class OrdersQuery(Reread):
         description="The beginning of an id, order reference or external id",
     )
     cursor: str | None = Field(default=None, description="`next` of the page before")
-    limit: int = Field(default=50, ge=1, le=100)
+    limit: int = Field(
+        default=50, ge=1, le=200, description="At most; a page may hold fewer and have a next one"
+    )

@@ -1,6 +1,6 @@
 """The API over a real store that the real projector fills; only Kafka is stood in for."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,8 +69,8 @@ class Orders:
 class World:
     """The log of one partition, its projector, and what an API needs."""
 
-    def __init__(self, path: Path) -> None:
-        self.store = Store.open(f"sqlite:///{path / 'waybill.sqlite'}")
+    def __init__(self, url: str) -> None:
+        self.store = Store.open(url)
         self.orders = Orders()
         self.keys: list[ApiKey] | None = None
         self.intake = Intake(
@@ -80,8 +80,9 @@ class World:
             lambda _: None,
         )
         self._projector = Projector(self.store)
-        self._projector.assign([PARTITION])
-        self.offset = -1
+        self._projector.assign([PARTITION, PARTITION + 1])
+        self.partition = PARTITION
+        self.offsets = {PARTITION: -1, PARTITION + 1: -1}
 
     def services(self, topics: Topics | None = None) -> ApiServices:
         return ApiServices(
@@ -124,8 +125,9 @@ class World:
             self.apply(Event(envelope, fact))
 
     def apply(self, event: Event) -> None:
-        self.offset += 1
-        self._projector.apply(PARTITION, [Record(self.offset, encode(event))])
+        self.offsets[self.partition] += 1
+        record = Record(self.offsets[self.partition], encode(event))
+        self._projector.apply(self.partition, [record])
 
 
 def _plugins() -> dict[str, PluginFacts]:
@@ -133,8 +135,17 @@ def _plugins() -> dict[str, PluginFacts]:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Any:
-    made = World(tmp_path)
+def world(tmp_path: Path) -> Iterator[World]:
+    """Over SQLite."""
+    made = World(f"sqlite:///{tmp_path / 'waybill.sqlite'}")
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def world_on_each(database_url: str) -> Iterator[World]:
+    """Over SQLite and over PostgreSQL."""
+    made = World(database_url)
     yield made
     made.store.close()
 

@@ -129,7 +129,7 @@ async def test_every_answer_says_how_far_the_views_are(world: Any, client: Any) 
     failed_order(world)
     for path in ("/api/orders", "/api/orders/nonsense", "/livez", "/nowhere"):
         await client.get("/api/orders")
-        assert (await client.get(path)).headers["Waybill-Applied"] == "3:2"
+        assert (await client.get(path)).headers["Waybill-Applied"] == "3:2,4:-1"
 
 
 async def test_a_token_waits_until_the_view_holds_it(world: Any, client: Any) -> None:
@@ -205,20 +205,20 @@ async def test_the_feed_follows_the_tenants_timeline_and_goes_on_where_it_was_le
     world.accept({"external_id": "before"})
     stream = await client.get("/api/events")
     assert stream.content_type == "text/event-stream"
-    assert (await event(stream))["id"] == "3:0"
+    assert (await event(stream))["id"] == "3:0,4:-1"
     world.accept(DOCUMENT, "other")
     prepared = await asyncio.to_thread(world.accept, DOCUMENT)
     first = await event(stream)
     stream.close()
-    assert (first["event"], first["id"]) == ("OrderAccepted", "3:2")
+    assert (first["event"], first["id"]) == ("OrderAccepted", "3:2,4:-1")
     entry = shapes.FeedEntry.model_validate(orjson.loads(first["data"]))
     assert (entry.order, entry.sequence) == (prepared.order_id, 1)
     world.go_on(prepared, StepSucceeded(step="salesforceV3", attempt=1, output={"id": "1"}))
     again = await client.get("/api/events", headers={"Last-Event-ID": first["id"]})
-    assert (await event(again))["id"] == "3:2"
+    assert (await event(again))["id"] == "3:2,4:-1"
     second = await event(again)
     again.close()
-    assert (second["event"], second["id"]) == ("StepSucceeded", "3:3")
+    assert (second["event"], second["id"]) == ("StepSucceeded", "3:3,4:-1")
 
 
 async def test_a_place_in_the_feed_that_is_none_is_refused(client: Any) -> None:
