@@ -15,10 +15,12 @@ import aiohttp
 import aiokafka.client
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 
 from streams.kafka.admin import Cluster
 from streams.topics import Topics
 from waybill.api.producing import KafkaOrders, KafkaUnavailableError, OrderRecord
+from waybill.clock import random_bytes
 from waybill.keys import load_keys
 from waybill.ports import free_port
 
@@ -124,6 +126,17 @@ async def test_without_kafka_a_caller_knows_within_five_seconds(
         assert response.headers["Retry-After"]
         missing = (await (await session.get(f"{base}/readyz")).json())["missing"]
         assert missing == ["kafka", "views"]
+
+
+async def test_a_kafka_without_our_topics_is_not_ready(kafka: str) -> None:
+    orders = KafkaOrders(Cluster(kafka), Topics(f"none{random_bytes(4).hex()}."))
+    orders.start()
+    try:
+        with pytest.raises(KafkaError):
+            await orders.log_end()
+        assert not await orders.answers()
+    finally:
+        await orders.close()
 
 
 class Link:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from streams.kafka.admin import Cluster
 from streams.topics import Topics
@@ -145,14 +145,14 @@ class KafkaOrders:
             raise KafkaUnavailableError(sent=connection is not None) from problem
 
     async def answers(self) -> bool:
-        """Whether Kafka says within two seconds which partitions `orders` has."""
+        """Whether Kafka says within two seconds that the topic `orders` is there."""
         connection = self._connection
         if connection is None or not self._ready.is_set():
             return False
         try:
             async with asyncio.timeout(_PROBE_S):
-                client = connection.producer.client
-                return bool(await client.fetch_all_metadata())
+                known = await connection.producer.client.fetch_all_metadata()
+                return bool(known.partitions_for_topic(self._topics.orders))
         except (TimeoutError, KafkaError):
             return False
 
@@ -167,7 +167,9 @@ class KafkaOrders:
                 await consumer.start()
                 # Asking for the metadata of a topic that nobody subscribed to.
                 await consumer._client.add_topic(topic)  # noqa: SLF001 - no public way to ask once
-                numbers = consumer.partitions_for_topic(topic) or set()
+                numbers = consumer.partitions_for_topic(topic)
+                if not numbers:
+                    raise UnknownTopicOrPartitionError(topic)
                 ends = await consumer.end_offsets([TopicPartition(topic, n) for n in numbers])
         finally:
             await consumer.stop()

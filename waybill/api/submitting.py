@@ -1,5 +1,6 @@
 """`POST /api/order`: check, look whether it is known, write to Kafka, perhaps wait for the end."""
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +21,15 @@ from waybill.api.problems import (
     KAFKA_UNAVAILABLE,
     MALFORMED_BODY,
     OVERSIZE,
+    STORE_UNAVAILABLE,
     ApiProblem,
     refusal,
 )
 from waybill.api.producing import KafkaUnavailableError, OrderRecord
 from waybill.api.reading import Reading, Standing
 from waybill.api.tokens import OrderToken
+
+log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 25
 ACTOR_HEADER = "waybill-actor"
@@ -143,7 +147,14 @@ async def _is_known(api: Api, prepared: Prepared) -> bool:
             return same, None
         return None, reading.find_by_external_id(tenant, external_id)
 
-    same, other = await api.reader.ask(question)
+    try:
+        same, other = await api.reader.ask(question)
+    except ApiProblem as problem:
+        if problem.kind is not STORE_UNAVAILABLE:
+            raise
+        # Intake looks again before it takes the order, so an outage of the views stops no shop.
+        log.warning("a submission was not compared with what is known: %s", problem.detail)
+        return False
     if same is not None:
         _check_same(same, prepared)
     elif other is not None:

@@ -172,6 +172,13 @@ async def test_without_kafka_nothing_is_taken_and_the_caller_may_repeat(
     assert (await client.post("/api/order", json={}, headers=key)).status == 202
 
 
+async def test_an_outage_of_the_views_stops_no_order(world: Any, client: Any) -> None:
+    with world.store.durable.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE v1_orders")
+    assert (await client.post("/api/order", json=DOCUMENT)).status == 202
+    assert len(world.orders.records) == 1
+
+
 async def test_who_processes_immediately_gets_the_end_of_the_main_phase(
     world: Any, client: Any
 ) -> None:
