@@ -226,7 +226,8 @@ def _reference_findings(configuration: Configuration) -> Iterator[Finding]:
     """Expressions that read the output of a step which this configuration does not have."""
     ids = _all_ids(configuration)
     for path, entry in placed_entries(configuration):
-        given = {("when",): entry.when, **{("map", k): v for k, v in (entry.map or {}).items()}}
+        given: dict[tuple[str, ...], str | None] = {("when",): entry.when}
+        given |= {("map", name): text for name, text in (entry.map or {}).items()}
         for below, text in given.items():
             for name in _outputs_read(compiled(text).parsed if text else {}):
                 if name not in ids:

@@ -5,20 +5,31 @@ import gc
 import logging
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeAlias
 
 import uvloop
 
-from waybill import logs
+from projections.store import StoreError
+from projections.vault import VaultKeyError
+from waybill.configuration import RefusedConfigurationError
+from waybill.keys import KeysError
+from waybill.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
 GC_THRESHOLDS = (100_000, 50, 100)
+SWITCH_S = 0.000_5
+"""A thread that waits for the store gets the interpreter's lock back this soon, in seconds."""
 STOP_S = 12.0
 FAILED = 75
 """Exit code (EX_TEMPFAIL) of a process that wants to be started again."""
+REFUSED = 78
+"""Exit code (EX_CONFIG) of a process that cannot start until somebody changes something."""
+
+REFUSALS = (RefusedConfigurationError, KeysError, SettingsError, StoreError, VaultKeyError)
 
 
 class Ending:
@@ -52,7 +63,7 @@ def run(body: Body) -> int:
     Faust can hang while it stops (its consumer waits for a thread that is gone), so a process
     that does not come to its end within `STOP_S` is ended.
     """
-    logs.configure()
+    sys.setswitchinterval(SWITCH_S)
     gc.set_threshold(*GC_THRESHOLDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(body))
@@ -73,6 +84,9 @@ async def _run(body: Body) -> int:
         log.error("the process did not stop within %.0f s", STOP_S)
         os._exit(FAILED)
     problem = ending.problem or work.exception()
+    if isinstance(problem, REFUSALS):
+        log.error("refused: %s", problem)
+        return REFUSED
     if problem is not None:
         log.error("the process ends: %r", problem)
         with suppress(BaseException):

@@ -139,6 +139,11 @@ class Settings:
             api_key=_api_key(values),
         )
 
+    @property
+    def keys_are_ours(self) -> bool:
+        """Whether the file of keys is the one that Waybill makes for itself on first start."""
+        return self.keys == self.data / "keys.json"
+
     def check_exposure(self) -> None:
         """SettingsError where the API would be open to other machines without keys."""
         if self.http.is_loopback or self.api_keys is not None:

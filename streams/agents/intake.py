@@ -79,13 +79,23 @@ class IntakeAgent:
         """Starts its loop."""
         self._writing.add(guarded(self._loop(), self._desk.fatal))
 
+    async def stop(self) -> None:
+        """Ends its loop; what is not durable is read again by another worker."""
+        for task in self._writing:
+            task.cancel()
+        await asyncio.gather(*self._writing, return_exceptions=True)
+
     async def assigned(
         self, committed: Mapping[int, int], ends: Mapping[int, int]
     ) -> Mapping[int, int]:
-        """Starts at the committed offsets."""
+        """Starts at the committed offsets; at 0 where nothing was committed yet.
+
+        It has to be said: without a committed offset the consumer would go on where it stands,
+        past what was fetched while the partitions were being moved.
+        """
         del ends
         self._ledgers = {number: _Ledger(offset) for number, offset in committed.items()}
-        return {}
+        return committed
 
     def revoked(self) -> None:
         """Forgets its place; what is being written lands or is read again."""

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from streams.agents.fate import from_store
+from streams.agents.fate import StoreCalls
 from streams.core.sealing import DataKey
 
 KEPT = 50_000
@@ -23,8 +23,9 @@ class Vault(Protocol):
 class KeyRing:
     """Keys in memory in front of the vault."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, calls: StoreCalls) -> None:
         self._vault = vault
+        self._calls = calls
         self._kept: OrderedDict[tuple[str, str], DataKey] = OrderedDict()
 
     async def made(self, tenant: str, subjects: Iterable[str]) -> Mapping[str, DataKey]:
@@ -32,7 +33,7 @@ class KeyRing:
         wanted = dict.fromkeys(subjects)
         missing = [subject for subject in wanted if (tenant, subject) not in self._kept]
         if missing:
-            found = await from_store(lambda: self._vault.keys_for(tenant, missing))
+            found = await self._calls.write(lambda: self._vault.keys_for(tenant, missing))
             for key in found.values():
                 self._keep(tenant, key)
             return {**{s: self._kept[tenant, s] for s in wanted if s not in found}, **found}
@@ -43,7 +44,7 @@ class KeyRing:
         kept = self._kept.get((tenant, subject))
         if kept is not None:
             return kept
-        found = await from_store(lambda: self._vault.existing(tenant, [subject]))
+        found = await self._calls.read(lambda: self._vault.existing(tenant, [subject]))
         key = found.get(subject)
         if key is not None:
             self._keep(tenant, key)

@@ -9,9 +9,10 @@ from typing import Protocol
 from schemas.codec import UndecodableError
 from schemas.events import Event, Result
 from streams.agents import metrics
-from streams.agents.fate import Fatal, from_store, guarded
+from streams.agents.fate import Fatal, StoreCalls, guarded
 from streams.agents.journal import Journal
 from streams.agents.partition import Key, Partition
+from streams.agents.stages import NotSentError
 from streams.core.decide import Append, Rest, RunStep, decide
 from streams.core.order import Order, contradicts, evolve
 from streams.kafka.reader import Records
@@ -37,8 +38,8 @@ class Snapshots(Protocol):
 class Perform(Protocol):
     """Performs an attempt of a step; always ends in a result."""
 
-    async def __call__(self, order: Order, run: RunStep) -> Result:
-        """The result; raises only when the process ends."""
+    async def __call__(self, order: Order, run: RunStep, is_mine: Callable[[], bool]) -> Result:
+        """The result. What it raises means that nothing was sent: the attempt is still open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class Means:
 
     journal: Journal
     snapshots: Snapshots
+    calls: StoreCalls
     perform: Perform
     reject: Callable[[Event], Awaitable[None]]
     monotonic: Callable[[], float]
@@ -91,6 +93,11 @@ class Orchestrator:
         return sum(len(partition.orders) for partition in self._partitions.values())
 
     @property
+    def moving(self) -> int:
+        """Orders with something to do now."""
+        return sum(len(partition.first) for partition in self._partitions.values())
+
+    @property
     def ready(self) -> bool:
         """Whether every assigned partition has caught up."""
         return bool(self._partitions) and all(part.live for part in self._partitions.values())
@@ -104,7 +111,7 @@ class Orchestrator:
         self, committed: Mapping[int, int], ends: Mapping[int, int]
     ) -> Mapping[int, int]:
         """Starts at the lower of the committed offset and the store's applied offset + 1."""
-        applied = await from_store(self._means.snapshots.applied)
+        applied = await self._means.calls.read(self._means.snapshots.applied)
         self._partitions = {
             number: Partition(
                 number=number,
@@ -114,18 +121,15 @@ class Orchestrator:
             )
             for number, offset in committed.items()
         }
+        log.info("partitions assigned: %s", sorted(self._partitions))
         for partition in self._partitions.values():
-            log.info(
-                "partition %d assigned: from %d, end %d",
-                partition.number,
-                partition.position,
-                partition.end,
-            )
             self._go_live_when_caught_up(partition)
         return {number: part.position for number, part in self._partitions.items()}
 
     def revoked(self) -> None:
         """Forgets everything; what is in flight ends, and its result is filtered by the fold."""
+        if self._partitions:
+            log.info("partitions revoked: %s", sorted(self._partitions))
         self._partitions = {}
         self._inbox, self._waiting = [], 0
         self._room.set()
@@ -166,7 +170,7 @@ class Orchestrator:
         loaded: dict[str, Order] = {}
         if unknown:
             wanted = list(unknown)
-            loaded = await from_store(lambda: self._means.snapshots.load(wanted))
+            loaded = await self._means.calls.read(lambda: self._means.snapshots.load(wanted))
         for part, events in read:
             if self._partitions.get(part.number) is part:
                 await self._fold_chunk(part, events, loaded)
@@ -218,7 +222,8 @@ class Orchestrator:
         if part.live or not part.caught_up:
             return
         part.live = True
-        log.info("partition %d live: %d orders move", part.number, len(part.first))
+        if self.ready:
+            log.info("partitions live, %d orders move", self.moving)
         for order_id in list(part.first):
             self._settle(part, order_id)
 
@@ -251,13 +256,19 @@ class Orchestrator:
     async def _run(self, order: Order, run: RunStep, key: Key) -> None:
         done = False
         try:
-            result = await self._means.perform(order, run)
+            result = await self._means.perform(order, run, lambda: self._is_mine(order, key))
             await self._means.journal.write(order, result)
             done = True
+        except NotSentError:
+            log.warning("a step was not sent in time", extra={"order": order.id})
         except Exception:
             log.exception("a step ended without a result", extra={"order": order.id})
         finally:
             self._ended(order, key, written=done)
+
+    def _is_mine(self, order: Order, key: Key) -> bool:
+        part = self._part_of(order.id)
+        return part is not None and part.live and part.under_way.get(order.id) == key
 
     async def _append(self, order: Order, decision: RunStep | Append | Rest, key: Key) -> None:
         assert isinstance(decision, Append)
@@ -286,7 +297,7 @@ class Orchestrator:
             await asyncio.sleep(APPLIED_EVERY_S)
             if all(part.applied >= part.position - 1 for part in self._partitions.values()):
                 continue
-            applied = await from_store(self._means.snapshots.applied)
+            applied = await self._means.calls.read(self._means.snapshots.applied)
             for part in self._partitions.values():
                 part.applied = applied.get(part.number, part.applied)
                 for order_id in part.forgettable():
@@ -300,7 +311,7 @@ class Orchestrator:
                 if part.live and not self._draining:
                     self._wake_stalled(part, long_ago)
             metrics.ORDERS_HELD.set(self.held)
-            metrics.ORDERS_MOVING.set(sum(len(p.first) for p in self._partitions.values()))
+            metrics.ORDERS_MOVING.set(self.moving)
             metrics.STEPS_IN_FLIGHT.set(len(self._running))
 
     def _wake_stalled(self, part: Partition, long_ago: float) -> None:

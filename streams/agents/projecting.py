@@ -5,8 +5,9 @@ import logging
 from collections.abc import Mapping
 from itertools import chain
 
-from streams.agents.fate import Fatal, from_store, guarded
-from streams.agents.projector import Projector, Record
+from projections.store import StoreError
+from streams.agents.fate import Fatal, StoreCalls, guarded
+from streams.agents.projector import Projector, Record, UndecodableRecordError
 from streams.kafka.reader import Records
 
 AT_ONCE = 4_000
@@ -18,13 +19,14 @@ log = logging.getLogger(__name__)
 class ProjectingReader:
     """Reads `order-events`; its place is the store's applied offset, whatever was committed.
 
-    Any error ends the process: another projector at work, a record that cannot be read and a
-    store that fails are all answered by starting again from what the store holds.
+    A record that cannot be read stops its partition. Any other error ends the process: another
+    projector at work and a store that fails are answered by starting again from what it holds.
     """
 
     def __init__(self, projector: Projector, fatal: Fatal) -> None:
         self._projector = projector
         self._fatal = fatal
+        self._calls = StoreCalls(local=False)
         self._applied: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self._inbox: dict[int, list[Records]] = {}
@@ -51,7 +53,11 @@ class ProjectingReader:
         """Starts behind the last applied offset."""
         partitions = sorted(committed)
         async with self._at_work:
-            starts = await from_store(lambda: self._projector.assign(partitions))
+            try:
+                starts = await self._calls.write(lambda: self._projector.assign(partitions))
+            except StoreError as problem:
+                self._fatal(problem)
+                raise
             self._applied, self._ends = dict(starts), dict(ends)
         return starts
 
@@ -100,7 +106,14 @@ class ProjectingReader:
         mine = {part: records for part, records in taken.items() if part in self._applied}
         if not mine:
             return
-        applied = await asyncio.to_thread(self._projector.apply_all, mine)
+        try:
+            applied = await asyncio.to_thread(self._projector.apply_all, mine)
+        except UndecodableRecordError as problem:
+            # Never skipped: the partition stops here, and the others go on.
+            log.critical("partition %d stops: %s", problem.partition, problem)
+            self._applied.pop(problem.partition, None)
+            await self._apply({p: rest for p, rest in mine.items() if p != problem.partition})
+            return
         for partition, done in applied.items():
             if partition in self._applied:
                 self._applied[partition] = done.offset + 1

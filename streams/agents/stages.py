@@ -1,18 +1,17 @@
 """Performs steps: builds what a conversation needs, and makes a fact of what came of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any, TypeAlias
 
 import orjson
 
-from plugins.api import Connector, Done, Manifest, NotDone, Options, Step
+from plugins.addressing import Addressing, NoConnectionError
+from plugins.api import Done, Manifest, NotDone, Options, Step
 from plugins.perform import Assignment, InDoubt, Performed, Performer
-from schemas.connections import Connection, Connections
 from schemas.events import Result, StepFailed, StepInDoubt, StepSkipped, StepSucceeded
 from schemas.expressions import evaluated
 from schemas.steps import ErrorKind, Failure, OnUnknown, Sealed, WaybillStep
@@ -20,42 +19,42 @@ from streams.agents import metrics
 from streams.agents.keyring import KeyRing
 from streams.agents.opening import ErasedError, Opening
 from streams.core import ids
-from streams.core.decide import RunStep
+from streams.core.decide import RunStep, is_announced
 from streams.core.order import Order
 from streams.core.sealing import NONCE_BYTES, UnsealingError, seal
 
 LONGEST_STEP_S = 45.0
-REPEATS = 3
+TRIES = 3
 FIRST_PAUSE_S = 0.25
 MAX_CALLOUTS = 20
+SETTLING = frozenset({ErrorKind.PERMANENT, ErrorKind.DECLINED})
+"""Refusals that a partner gives to a repeated key only if they were the first answer, too."""
+NEVER_AGAIN = frozenset({"output_too_large", "connector_error"})
+"""Doubts of our own making: sending again would end in them again."""
 BUYER_MESSAGE = (
     "We could not complete your order. You have not been charged again; please try later."
 )
 
 
-class Registry(Protocol):
-    """The connectors, by plugin name."""
-
-    def get(self, name: str) -> Connector:
-        """The connector of that name."""
-
-    def validate_options(self, name: str, options: Mapping[str, Any]) -> Options:
-        """The options as the connector's model."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
-    """What stages work with. `session_s`: how long a silent worker may still be sending."""
+    """What stages work with. `now` is UTC, `monotonic` seconds, `jitter` in [0, 1)."""
 
-    registry: Registry
+    addressing: Addressing
     performer: Performer
-    connections: Connections
     keys: KeyRing
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     random_bytes: Callable[[int], bytes]
     jitter: Callable[[], float]
-    session_s: float
+
+
+IsMine: TypeAlias = Callable[[], bool]
+"""Whether the attempt is still this process's to send."""
+
+
+class NotSentError(Exception):
+    """It took too long until it could be sent, or the order belongs to another worker now."""
 
 
 class Misfit(Exception):  # noqa: N818 (a finding, not a fault of ours)
@@ -68,25 +67,29 @@ class Stages:
     def __init__(self, equipment: Equipment) -> None:
         self._equipment = equipment
         self._opening = Opening(equipment.keys)
-        self._options: dict[tuple[str, str], Options] = {}
 
-    async def __call__(self, order: Order, run: RunStep) -> Result:
-        """The result of one attempt."""
+    async def __call__(self, order: Order, run: RunStep, is_mine: IsMine) -> Result:
+        """The result of one attempt; `NotSentError` where it was not sent after all."""
         step = next(step for step in order.accepted.waybill if step.id == run.step)
         started = self._equipment.monotonic()
         try:
-            result = await self._attempt(order, run, step)
-        except (Misfit, ErasedError, UnsealingError) as problem:
+            result = await self._attempt(order, run, step, is_mine)
+        except (Misfit, ErasedError, UnsealingError, NoConnectionError) as problem:
             result = _failed(run, _misconfigured(str(problem)))
         outcome = type(result).__name__.removeprefix("Step").lower()
         metrics.STEP_ATTEMPTS.labels(step.plugin, outcome).inc()
         metrics.STEP_SECONDS.labels(step.plugin).observe(self._equipment.monotonic() - started)
         return result
 
-    async def _attempt(self, order: Order, run: RunStep, step: WaybillStep) -> Result:
+    async def _attempt(
+        self, order: Order, run: RunStep, step: WaybillStep, is_mine: IsMine
+    ) -> Result:
         assignment = await self._assignment(order, run, step)
         if assignment is None:
             return StepSkipped(step=step.id, attempt=run.attempt, reason=f"not when {step.when}")
+        if is_announced(step):
+            guard = self._guard(is_mine, assignment.deadline_s)
+            assignment = replace(assignment, before_sending=guard)
         performed = await self._performed(order, run, step, assignment)
         return await self._result(order, run, step, performed)
 
@@ -97,7 +100,8 @@ class Stages:
         root = {**document, "order": document, "context": context}
         if step.when is not None and not _picked(step.when, root):
             return None
-        connector = self._connector(step.plugin)
+        addressing, mode = self._equipment.addressing, order.accepted.mode
+        connector = addressing.registry.get(step.plugin)
         options = self._options_of(step)
         mapped = orjson.loads(step.map) if step.map is not None else {}
         return Assignment(
@@ -110,7 +114,7 @@ class Stages:
                 mapped={name: _picked(text, root) for name, text in mapped.items()},
                 tenant=order.tenant,
             ),
-            connection=self._connection(order, connector.manifest, options),
+            connection=addressing.connection(order.tenant, mode, step.plugin, step.options),
             attempt=run.attempt,
             key_of=partial(_key_of, order, step.id),
             order_json=order_json,
@@ -125,7 +129,7 @@ class Stages:
         connector = assignment.connector
         opened_at = order.progress[order.position].started or order.created
         if run.recover:
-            await self._outlast(opened_at, assignment.deadline_s)
+            await asyncio.sleep(2 * assignment.deadline_s)
             performed = Performed(InDoubt("taken_over", "the worker that sent it went away"))
         elif self._key_expired(connector.manifest, opened_at):
             performed = Performed(InDoubt("key_expired", "its key is no longer valid"))
@@ -134,45 +138,51 @@ class Stages:
             performed = await self._equipment.performer.perform(assignment, connector.perform)
         return await self._without_doubt(step, assignment, performed)
 
+    def _guard(self, is_mine: IsMine, deadline_s: float) -> Callable[[], Awaitable[None]]:
+        """Sends nothing late: whoever takes over waits for twice the deadline, then looks up."""
+        until = self._equipment.monotonic() + deadline_s
+
+        async def before_sending() -> None:
+            if not is_mine() or self._equipment.monotonic() > until:
+                raise NotSentError
+
+        return before_sending
+
     async def _without_doubt(
         self, step: WaybillStep, assignment: Assignment, performed: Performed
     ) -> Performed:
         """Repeats or looks up while the outcome is unknown and time is left."""
         until = self._equipment.monotonic() + LONGEST_STEP_S
         pause = FIRST_PAUSE_S
-        for _ in range(REPEATS):
+        for left_tries in range(TRIES, 0, -1):
             left = until - self._equipment.monotonic()
-            if not isinstance(performed.outcome, InDoubt) or left < pause:
-                break
-            if step.on_unknown not in {OnUnknown.REPEAT, OnUnknown.LOOK_UP}:
+            if not _may_try(step, performed) or left < pause:
                 break
             await asyncio.sleep(pause * (0.5 + self._equipment.jitter() / 2))
             pause *= 4
             timed = replace(assignment, deadline_s=min(assignment.deadline_s, left))
-            performed = await self._again(step, timed, performed)
+            looking = step.on_unknown is OnUnknown.LOOK_UP or left_tries == 1
+            found = await (self._looked_up if looking else self._repeated)(timed)
+            performed = _joined(performed, found)
         return performed
 
-    async def _again(
-        self, step: WaybillStep, assignment: Assignment, before: Performed
-    ) -> Performed:
+    async def _repeated(self, assignment: Assignment) -> Performed:
+        """With the same keys. What does not tell of the first try leaves it in doubt."""
+        again = await self._equipment.performer.perform(assignment, assignment.connector.perform)
+        if isinstance(again.outcome, Failure) and again.outcome.kind not in SETTLING:
+            return replace(again, outcome=_doubt_about(again.outcome))
+        return again
+
+    async def _looked_up(self, assignment: Assignment) -> Performed:
         perform, connector = self._equipment.performer.perform, assignment.connector
-        if step.on_unknown is OnUnknown.REPEAT:
-            return _joined(before, await perform(assignment, connector.perform))
         if connector.look_up is None:
-            return before
+            return await self._repeated(assignment)
         found = await perform(assignment, connector.look_up)
         if isinstance(found.outcome, NotDone):
-            found = _joined(found, await perform(assignment, connector.perform))
-        elif isinstance(found.outcome, Failure):
-            doubt = InDoubt("look_up_failed", found.outcome.message, found.outcome.call)
-            found = Performed(doubt, found.callouts)
-        return _joined(before, found)
-
-    async def _outlast(self, opened_at: datetime, deadline_s: float) -> None:
-        """Waits until the process that announced the attempt can no longer be sending it."""
-        equipment = self._equipment
-        quiet = opened_at + timedelta(seconds=deadline_s + equipment.session_s)
-        await asyncio.sleep(max(0.0, (quiet - equipment.now()).total_seconds()))
+            return _joined(found, await perform(assignment, connector.perform))
+        if isinstance(found.outcome, Failure):
+            return replace(found, outcome=_doubt_about(found.outcome))
+        return found
 
     def _key_expired(self, manifest: Manifest, opened_at: datetime) -> bool:
         valid = manifest.key_valid_for_s
@@ -202,7 +212,8 @@ class Stages:
     async def _sealed(
         self, order: Order, step: WaybillStep, output: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], tuple[Sealed, ...]]:
-        personal = self._connector(step.plugin).manifest.personal
+        registry = self._equipment.addressing.registry
+        personal = registry.get(step.plugin).manifest.personal
         hidden = {name: output[name] for name in personal if name in output}
         if not hidden:
             return output, ()
@@ -212,38 +223,23 @@ class Stages:
         clear = {name: value for name, value in output.items() if name not in hidden}
         return clear, (seal(hidden, order.id, keys[subject], nonce),)
 
-    def _connector(self, plugin: str) -> Connector:
-        try:
-            return self._equipment.registry.get(plugin)
-        except LookupError as problem:
-            raise Misfit(str(problem)) from problem
-
     def _options_of(self, step: WaybillStep) -> Options:
-        known = self._options.get((step.plugin, step.options))
-        if known is None:
-            try:
-                known = self._equipment.registry.validate_options(
-                    step.plugin, orjson.loads(step.options)
-                )
-            except Exception as problem:
-                raise Misfit(f"the options of {step.id} are refused: {problem}") from problem
-            self._options[step.plugin, step.options] = known
-        return known
+        try:
+            return self._equipment.addressing.options(step.plugin, step.options)
+        except Exception as problem:
+            raise Misfit(f"the step {step.id} does not fit its plugin: {problem}") from problem
 
-    def _connection(self, order: Order, manifest: Manifest, options: Options) -> Connection:
-        find = self._equipment.connections.find
-        endpoint = manifest.endpoint(options) if manifest.endpoint is not None else None
-        if endpoint is not None:
-            host = urlsplit(endpoint)
-            named = find(order.tenant, order.accepted.mode, host.netloc) or find(
-                order.tenant, order.accepted.mode, host.hostname or ""
-            )
-            return named or Connection(base_url=f"{host.scheme}://{host.netloc}")
-        name = manifest.connection or manifest.name
-        found = find(order.tenant, order.accepted.mode, name)
-        if found is None:
-            raise Misfit(f"there is no connection {name!r} in mode {order.accepted.mode!r}")
-        return found
+
+def _may_try(step: WaybillStep, performed: Performed) -> bool:
+    return (
+        isinstance(performed.outcome, InDoubt)
+        and performed.outcome.code not in NEVER_AGAIN
+        and step.on_unknown in {OnUnknown.REPEAT, OnUnknown.LOOK_UP}
+    )
+
+
+def _doubt_about(failure: Failure) -> InDoubt:
+    return InDoubt(failure.code, failure.message, failure.call)
 
 
 def _picked(expression: str, root: Mapping[str, Any]) -> Any:

@@ -1,15 +1,18 @@
 """Taking an order: from a document to its acceptance, or to the reason why not."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
+from schemas.configuration import Configuration
 from schemas.envelope import Envelope
 from schemas.events import Event, OrderAccepted
+from schemas.expressions import evaluated
 from schemas.orders import ORDER_TYPES, Document, read_document
 from schemas.problems import Problem, RefusedError
+from schemas.steps import WaybillStep
 from streams.core import ids
 from streams.core.sealing import DataKey, TenantKeys, fingerprint, seal_document, subject_of
 from streams.core.sequence import Resolution, Sequencer
@@ -17,8 +20,8 @@ from streams.core.sequence import Resolution, Sequencer
 MAX_WAYBILL_BYTES = 256 << 10
 MAX_REFERENCE = 255
 
-HasConnection: TypeAlias = Callable[[str, str, str], bool]
-"""Whether tenant and mode have a connection of that name."""
+MissingConnection: TypeAlias = Callable[[str, str, WaybillStep], str | None]
+"""The connection that a step needs and that tenant and mode do not have, if any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +67,11 @@ class Intake:
         self,
         sequencers: Mapping[str, Sequencer],
         keys: Mapping[str, TenantKeys],
-        has_connection: HasConnection,
-        connection_of: Callable[[str], str | None],
+        missing_connection: MissingConnection,
     ) -> None:
         self._sequencers = sequencers
         self._keys = keys
-        self._has_connection = has_connection
-        self._connection_of = connection_of
+        self._missing_connection = missing_connection
 
     def prepare(self, submission: Submission) -> Prepared:
         """The order, checked and with its waybill; `RefusedError` says why it is not taken."""
@@ -83,7 +84,7 @@ class Intake:
                 "give the tenant a configuration and a key, or correct the header waybill-tenant",
             )
         document = read_document(submission.value)
-        order_type = _order_type(document, sequencer.configuration.order_types)
+        order_type = _order_type(document, sequencer.configuration)
         mode = _mode(document)
         external_id = _text(document, "external_id")
         _check_items(document)
@@ -113,8 +114,8 @@ class Intake:
     def _check_connections(self, prepared: Prepared) -> None:
         tenant, mode = prepared.submission.tenant, prepared.mode
         for step in prepared.resolution.waybill:
-            name = self._connection_of(step.plugin)
-            if name is not None and not self._has_connection(tenant, mode, name):
+            name = self._missing_connection(tenant, mode, step)
+            if name is not None:
                 raise _refused(
                     "no_connection",
                     f"the step {step.id!r} needs the connection {name!r}, which the tenant"
@@ -170,10 +171,12 @@ def effective_date(document: Document, now: datetime) -> str:
     return now.date().isoformat()
 
 
-def _order_type(document: Document, declared: Iterable[str]) -> str:
+def _order_type(document: Document, configuration: Configuration) -> str:
     given = _text(document, "order_type") or "new"
+    if configuration.axes.order_type != "order_type":
+        given = str(_evaluated(configuration.axes.order_type, document) or "new")
     order_type = "new" if given == "submitted" else given
-    known = (*ORDER_TYPES, *declared)
+    known = (*ORDER_TYPES, *configuration.order_types)
     if order_type not in known:
         near = get_close_matches(order_type, known, 1)
         raise _refused(
@@ -252,6 +255,15 @@ def _subscription(given: Any) -> str:
             "/forSubscription",
         )
     return text
+
+
+def _evaluated(expression: str, document: Document) -> Any:
+    try:
+        return evaluated(expression, document)
+    except ValueError as problem:
+        raise _refused(
+            "no_matching_configuration", str(problem), "correct the configuration's expression"
+        ) from None
 
 
 def _resolution(sequencer: Sequencer, document: Document, order_type: str) -> Resolution:

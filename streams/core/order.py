@@ -116,12 +116,9 @@ def applies(order: Order | None, event: Event) -> bool:
     if order is None or isinstance(fact, OrderAccepted):
         return order is None and isinstance(fact, OrderAccepted)
     if isinstance(fact, StepResult):
-        step = order.open_step
-        return step is not None and (event.envelope.run, fact.step, fact.attempt) == (
-            order.run,
-            step.id,
-            order.attempt,
-        )
+        return _is_open(order, event.envelope.run, fact)
+    if isinstance(fact, StepStarted) and not _is_open(order, event.envelope.run, fact):
+        return False
     return fact.expected == order.sequence
 
 
@@ -135,6 +132,15 @@ def evolve(order: Order | None, event: Event, offset: int) -> Order | None:
     if order is None:
         return _accepted(event, offset)
     return _changed(order, event)
+
+
+def _is_open(order: Order, run: int, fact: StepResult | StepStarted) -> bool:
+    step = order.open_step
+    return step is not None and (run, fact.step, fact.attempt) == (
+        order.run,
+        step.id,
+        order.attempt,
+    )
 
 
 def contradicts(order: Order | None, event: Event) -> bool:

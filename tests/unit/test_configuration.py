@@ -386,7 +386,7 @@ class TestShipped:
 def test_unknown_outcomes_are_treated_as_the_partner_allows() -> None:
     facts = plugin_facts(REGISTRY)
     assert facts["salesforceV3"].on_unknown is OnUnknown.REPEAT
-    assert facts["zuora"].on_unknown is OnUnknown.LOOK_UP
+    assert facts["zuora"].on_unknown is OnUnknown.REPEAT
     assert facts["calloutPlugin"].on_unknown is OnUnknown.REST
     assert facts["zuora"].connection == "zuora"
 

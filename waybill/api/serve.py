@@ -13,18 +13,12 @@ from streams.core.intake import Intake
 from streams.core.sequence import Sequencer
 from streams.kafka.admin import Cluster
 from streams.topics import Topics
-from waybill import clock
+from waybill import clock, rules
 from waybill.api.app import build_api
 from waybill.api.auth import Gate, load_api_keys
 from waybill.api.call import ApiServices
 from waybill.api.producing import KafkaOrders
 from waybill.api.store import StoreReading
-from waybill.configuration import (
-    connection_of,
-    load_configurations,
-    load_connections,
-    plugin_facts,
-)
 from waybill.embedded.broker import running_bootstrap
 from waybill.keys import load_keys
 from waybill.running import Ending, run, settle_memory
@@ -65,24 +59,16 @@ class _Parts:
 
 def _parts(settings: Settings, store: Store) -> _Parts:
     registry = Registry.found()
-    facts, connections = plugin_facts(registry), load_connections(settings)
-    sequencers = {
-        tenant: Sequencer(configuration, facts)
-        for tenant, configuration in load_configurations(settings, registry).items()
-    }
     keys = None if settings.api_keys is None else load_api_keys(settings.api_keys)
     return _Parts(
         cluster=_cluster(settings),
         topics=Topics(settings.topic_prefix),
         gate=Gate(keys, clock.utc_now),
-        intake=Intake(
-            sequencers,
-            load_keys(settings.keys, create=settings.kafka is None),
-            lambda tenant, mode, name: connections.find(tenant, mode, name) is not None,
-            lambda plugin: connection_of(registry, plugin),
+        intake=rules.intake(
+            settings, registry, load_keys(settings.keys, create=settings.keys_are_ours)
         ),
         reading=StoreReading(store),
-        sequencers=sequencers,
+        sequencers=rules.sequencers(settings, registry),
     )
 
 

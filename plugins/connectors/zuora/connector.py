@@ -36,7 +36,7 @@ MANIFEST = Manifest(
     name="zuora",
     service="zuora",
     summary="Opens the account and the subscriptions in one Zuora order.",
-    idempotency=Idempotency.LOOK_UP,
+    idempotency=Idempotency.NATIVE,
     options=ZuoraOptions,
     connection="zuora",
     # A live tenant refuses PUT with a key.

@@ -76,8 +76,7 @@ class World:
         self.intake = Intake(
             {t: Sequencer(CONFIGURATION, _plugins()) for t in TENANTS},
             {t: TenantKeys.derived_from(t.encode() * 8) for t in TENANTS},
-            lambda *_: True,
-            lambda _: None,
+            lambda *_: None,
         )
         self._projector = Projector(self.store)
         self._projector.assign([PARTITION, PARTITION + 1])

@@ -1,0 +1,1 @@
+"""Measurements: ratios in one run, with the plain loop beside the product."""

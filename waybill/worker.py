@@ -1,0 +1,146 @@
+"""Puts a worker together: intake, orchestrator and stages on one loop."""
+
+import logging
+import os
+from dataclasses import dataclass
+
+from plugins.perform import Performer
+from plugins.registry import Registry
+from plugins.secret_values import SecretValues
+from plugins.transport import Transport
+from projections.snapshots import Snapshots
+from schemas.codec import Memo
+from streams.agents.fate import StoreCalls
+from streams.agents.intake import Desk, IntakeAgent
+from streams.agents.journal import Journal
+from streams.agents.keyring import KeyRing
+from streams.agents.orchestrator import Means, Orchestrator
+from streams.agents.rejections import Rejections
+from streams.agents.stages import Equipment, Stages
+from streams.app import build_app
+from streams.kafka.writer import LogWriter
+from waybill import clock, rules
+from waybill.core import Core, open_core
+from waybill.running import Ending, settle_memory
+from waybill.serving import serve_probes
+from waybill.settings import Settings
+
+log = logging.getLogger(__name__)
+
+GROUP = "waybill-worker"
+DRAIN_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    core: Core
+    ending: Ending
+    registry: Registry
+    writer: LogWriter
+    transport: Transport
+    calls: StoreCalls
+    ring: KeyRing
+    journal: Journal
+    rejections: Rejections
+
+
+async def work(settings: Settings, ending: Ending) -> None:
+    """Runs a worker until the ending."""
+    core = await open_core(settings)
+    parts = _parts(core, ending)
+    await parts.writer.start()
+    orchestrator = _orchestrator(parts)
+    intake = _intake(parts, orchestrator)
+    topics = core.topics
+    app = build_app(
+        core.reader_settings(GROUP),
+        {topics.orders: intake, topics.order_events: orchestrator},
+    )
+    probes = await serve_probes(settings.metrics, lambda: orchestrator.ready)
+    orchestrator.start()
+    intake.start()
+    app.finalize()
+    await app.start()
+    settle_memory()
+    log.info("worker %s started", core.name)
+    await ending.wait()
+    await orchestrator.drain(DRAIN_S)
+    await app.stop()
+    await intake.stop()
+    await parts.writer.stop()
+    await parts.transport.aclose()
+    if probes is not None:
+        await probes.cleanup()
+    core.store.close()
+
+
+def _parts(core: Core, ending: Ending) -> _Parts:
+    writer = core.writer()
+    calls = StoreCalls(local=core.settings.database.startswith("sqlite"))
+    ring = KeyRing(core.vault, calls)
+    return _Parts(
+        core=core,
+        ending=ending,
+        registry=Registry.found(),
+        writer=writer,
+        transport=Transport.over_aiohttp(),
+        calls=calls,
+        ring=ring,
+        journal=Journal(
+            worker=core.name,
+            topic=core.topics.order_events,
+            writer=writer,
+            memo=Memo(),
+            now=clock.utc_now,
+        ),
+        rejections=Rejections(
+            topic=core.topics.orders_rejected,
+            writer=writer,
+            keys=core.keys,
+            ring=ring,
+            random_bytes=clock.random_bytes,
+        ),
+    )
+
+
+def _orchestrator(parts: _Parts) -> Orchestrator:
+    secrets = SecretValues(os.environ)
+    stages = Stages(
+        Equipment(
+            addressing=rules.addressing(parts.core.settings, parts.registry),
+            performer=Performer(parts.transport, secrets, clock.utc_now, clock.monotonic),
+            keys=parts.ring,
+            now=clock.utc_now,
+            monotonic=clock.monotonic,
+            random_bytes=clock.random_bytes,
+            jitter=clock.jitter,
+        )
+    )
+    return Orchestrator(
+        Means(
+            journal=parts.journal,
+            snapshots=Snapshots(parts.core.store),
+            calls=parts.calls,
+            perform=stages,
+            reject=parts.rejections.contradiction,
+            monotonic=clock.monotonic,
+            fatal=parts.ending.fatal,
+        )
+    )
+
+
+def _intake(parts: _Parts, orchestrator: Orchestrator) -> IntakeAgent:
+    core = parts.core
+    return IntakeAgent(
+        Desk(
+            topic=core.topics.orders,
+            intake=rules.intake(core.settings, parts.registry, core.keys),
+            journal=parts.journal,
+            rejections=parts.rejections,
+            ring=parts.ring,
+            now=clock.utc_now,
+            random_bytes=clock.random_bytes,
+            held=lambda: orchestrator.held,
+            fatal=parts.ending.fatal,
+        )
+    )
