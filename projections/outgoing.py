@@ -1,11 +1,11 @@
-"""What the outlet reads: applied events with the order as it was at each, and how far it is.
+"""What the outlet reads: applied events with the order before and after, and how far it is.
 
-The order is folded anew where it has moved on since; mostly it has not, because the events that
-are published stand at the beginning and the end of an order. So nothing is stored twice.
+Every event is folded once more on the way out, because what subscribers are told are changes of
+state, and the row of an order only holds its last one. So nothing is stored twice.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,11 @@ from projections.store import OUTLET, Store
 from projections.tables import insert_into, parted, place_of
 from projections.viewset import ViewSet
 from schemas.codec import decode
-from schemas.events import Event, OrderAccepted
-from streams.core.order import Order, evolve
-from streams.core.snapshot import restored
+from schemas.events import Event
+from streams.core.order import ENDED, Order, evolve
 
-_REMEMBERED = 2_000
+_REMEMBERED = 4_000
+"""Orders on their way that are kept at hand; others are folded from their acceptance again."""
 
 
 class AnotherOutletError(Exception):
@@ -28,10 +28,11 @@ class AnotherOutletError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One applied event, and the order as it stood right behind it."""
+    """One applied event, and the order as it stood right before and right behind it."""
 
     event: Event
-    order: Order
+    before: Order | None
+    after: Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,9 @@ class Batch:
 class OutgoingEvents:
     """Reads the timeline of the current set, and keeps the position outside of it."""
 
-    def __init__(self, store: Store, types: Iterable[str]) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._types = sorted(types)
-        self._accepted: OrderedDict[int, Event] = OrderedDict()
+        self._orders: OrderedDict[int, tuple[int, Order]] = OrderedDict()
 
     def positions(self) -> dict[int, int]:
         """The last offset that is out, by partition."""
@@ -74,86 +74,71 @@ class OutgoingEvents:
 
     def batch(self, partition: int, after: int, applied: int, limit: int) -> Batch:
         """Up to `limit` events behind offset `after`, as far as `applied`."""
+        start = place_of(partition, after)
         with self._store.reading() as (connection, tables):
             rows = connection.execute(
                 _events(tables),
-                {
-                    "after": place_of(partition, after),
-                    "upto": place_of(partition, applied),
-                    "types": self._types,
-                    "limit": limit,
-                },
+                {"after": start, "upto": place_of(partition, applied), "limit": limit},
             ).all()
-            self._fetch_acceptances(connection, tables, rows)
-            outgoing = [self._outgoing(connection, tables, row) for row in rows]
-        self._shrink()
+            orders = self._orders_before(connection, tables, start, rows)
+        outgoing = [_folded(orders, row) for row in rows]
+        self._remember(orders)
         is_full = len(rows) == limit
         upto = parted(rows[-1].place)[1] if is_full else applied
         return Batch(outgoing, upto, is_full)
 
-    def _outgoing(self, connection: Connection, tables: ViewSet, row: Row[Any]) -> Outgoing:
-        if row.place == row.order_place:
-            event = self._accepted[row.order_place]
-            order = evolve(None, event, parted(row.place)[1])
-            assert order is not None
-            return Outgoing(event, order)
-        if row.place == row.last_place:
-            accepted = self._accepted[row.order_place].fact
-            assert isinstance(accepted, OrderAccepted)
-            return Outgoing(decode(row.value), restored(row.state, accepted))
-        return _folded_anew(connection, tables, row)
-
-    def _fetch_acceptances(
-        self, connection: Connection, tables: ViewSet, rows: Sequence[Row[Any]]
-    ) -> None:
-        missing: set[int] = set()
-        for row in rows:
-            if row.order_place in self._accepted:
-                self._accepted.move_to_end(row.order_place)
-            elif row.place == row.order_place:
-                self._accepted[row.place] = decode(row.value)
-            else:
-                missing.add(row.order_place)
+    def _orders_before(
+        self, connection: Connection, tables: ViewSet, start: int, rows: Sequence[Row[Any]]
+    ) -> dict[int, tuple[int, Order]]:
+        """The orders of the rows by place, as they stood at `start`."""
+        wanted = {row.order_place for row in rows if row.order_place <= start}
+        orders: dict[int, tuple[int, Order]] = {}
+        for order_place in wanted:
+            known = self._orders.get(order_place)
+            # A batch that could not be published is read again: what was folded is ahead then.
+            if known is not None and known[0] <= start:
+                orders[order_place] = known
+        missing = wanted - orders.keys()
         if missing:
-            timeline = tables.timeline.c
-            query = select(timeline.place, timeline.value).where(timeline.place.in_(missing))
-            for place, value in connection.execute(query):
-                self._accepted[place] = decode(value)
+            for row in connection.execute(_so_far(tables, missing, start)):
+                _folded(orders, row)
+        return orders
 
-    def _shrink(self) -> None:
-        while len(self._accepted) > _REMEMBERED:
-            self._accepted.popitem(last=False)
+    def _remember(self, orders: Mapping[int, tuple[int, Order]]) -> None:
+        for order_place, known in orders.items():
+            if known[1].state in ENDED:
+                self._orders.pop(order_place, None)
+            else:
+                self._orders[order_place] = known
+                self._orders.move_to_end(order_place)
+        while len(self._orders) > _REMEMBERED:
+            self._orders.popitem(last=False)
 
 
 def _events(tables: ViewSet) -> Any:
-    timeline, orders = tables.timeline.c, tables.orders.c
+    timeline = tables.timeline.c
     return (
-        select(
-            timeline.place, timeline.order_place, timeline.value, orders.last_place, orders.state
-        )
-        .join(tables.orders, orders.place == timeline.order_place)
-        .where(
-            timeline.place > bindparam("after"),
-            timeline.place <= bindparam("upto"),
-            timeline.type.in_(bindparam("types", expanding=True)),
-        )
+        select(timeline.place, timeline.order_place, timeline.value)
+        .where(timeline.place > bindparam("after"), timeline.place <= bindparam("upto"))
         .order_by(timeline.place)
         .limit(bindparam("limit"))
     )
 
 
-def _folded_anew(connection: Connection, tables: ViewSet, row: Row[Any]) -> Outgoing:
+def _so_far(tables: ViewSet, orders: Collection[int], upto: int) -> Any:
     timeline = tables.timeline.c
-    query = (
-        select(timeline.place, timeline.value)
-        .where(timeline.order_place == row.order_place, timeline.place <= row.place)
+    return (
+        select(timeline.place, timeline.order_place, timeline.value)
+        .where(timeline.order_place.in_(orders), timeline.place <= upto)
         .order_by(timeline.place)
     )
-    order: Order | None = None
-    event: Event | None = None
-    for place, value in connection.execute(query):
-        event = decode(value)
-        order = evolve(order, event, parted(place)[1])
-    assert order is not None
-    assert event is not None
-    return Outgoing(event, order)
+
+
+def _folded(orders: dict[int, tuple[int, Order]], row: Row[Any]) -> Outgoing:
+    """The event of the row; its order in `orders` is moved on."""
+    event = decode(row.value)
+    before = orders[row.order_place][1] if row.place != row.order_place else None
+    after = evolve(before, event, parted(row.place)[1])
+    assert after is not None
+    orders[row.order_place] = row.place, after
+    return Outgoing(event, before, after)

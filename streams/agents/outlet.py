@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import orjson
@@ -11,18 +12,18 @@ from projections.outgoing import AnotherOutletError, Batch, Outgoing, OutgoingEv
 from projections.shapes import order_shape
 from projections.store import Store
 from schemas.events import (
+    Event,
     Fact,
-    OrderAccepted,
-    OrderCompleted,
-    OrderFailed,
     StepFailed,
     StepInDoubt,
-    StepResult,
     StepSkipped,
     StepSucceeded,
 )
 from streams.core.order import Order, State
 from streams.topics import Topics
+
+_Outbound: TypeAlias = tuple[str, bytes, bytes, list[tuple[str, bytes]]]
+"""Topic, key, value, headers."""
 
 Send: TypeAlias = Callable[
     [str, bytes, bytes, list[tuple[str, bytes]]], Awaitable[Awaitable[object]]
@@ -30,19 +31,18 @@ Send: TypeAlias = Callable[
 """`await send(topic, key, value, headers)` hands a record over; what it returns is awaited for
 the acknowledgement. Records of one key must keep their order."""
 
-_BATCH = 200
+_BATCH = 500
 _BUSY_S = 0.05
 _IDLE_S = 0.25
 _SLOWER = 1.3
 
-_ENDS: Mapping[type[Fact], str] = {OrderCompleted: "completed", OrderFailed: "failed"}
-_CHANGES: Mapping[type[Fact], str] = {OrderAccepted: "accepted", **_ENDS}
 _STEPS: Mapping[type[Fact], str] = {
     StepSucceeded: "step_succeeded",
     StepFailed: "step_failed",
     StepInDoubt: "step_in_doubt",
     StepSkipped: "step_skipped",
 }
+_DOCUMENTS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +55,6 @@ class Published:
     step_results: bool = False
     secrets: Mapping[str, Collection[str]] = field(default_factory=dict)
 
-    def types(self) -> set[str]:
-        """Names of the facts that can lead to a publication."""
-        steps = _STEPS if self.step_results else {StepInDoubt: ""}
-        return {kind.__name__ for kind in (*_CHANGES, *steps)}
-
 
 class Outlet:
     """At least once, in the order of the log per partition; the position is kept in the store."""
@@ -71,7 +66,7 @@ class Outlet:
         self._topics = topics
         self._send = send
         self._published = published or Published()
-        self._events = OutgoingEvents(store, self._published.types())
+        self._events = OutgoingEvents(store)
         self._positions: dict[int, int] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -131,37 +126,45 @@ class Outlet:
         self._events.advance(moves)
         known.update({partition: end for partition, (_, end) in moves.items()})
 
-    def _records(
-        self, outgoing: Outgoing
-    ) -> list[tuple[str, bytes, bytes, list[tuple[str, bytes]]]]:
-        kind = self._kind(outgoing)
-        if kind is None:
+    def _records(self, outgoing: Outgoing) -> list[_Outbound]:
+        changed = outgoing.before is None or outgoing.before.state is not outgoing.after.state
+        step = _STEPS.get(type(outgoing.event.fact)) if self._published.step_results else None
+        if not changed and step is None:
             return []
-        key = outgoing.order.lane.encode()
-        value = orjson.dumps(published_order(outgoing.order, self._published.secrets))
-        headers = cloud_event_headers(outgoing, kind)
+        key = outgoing.after.lane.encode()
+        value = orjson.dumps(published_order(outgoing.after, self._published.secrets))
+        records: list[_Outbound] = []
+        if step is not None:
+            headers = cloud_event_headers(
+                outgoing.event, f"{outgoing.event.envelope.event_id}-step", step
+            )
+            records.append((self._topics.order_updates, key, value, headers))
+        if changed:
+            state = outgoing.after.state
+            headers = cloud_event_headers(
+                outgoing.event, outgoing.event.envelope.event_id, state.value
+            )
+            records += [(topic, key, value, headers) for topic in self._topics_of(state)]
+        return records
+
+    def _topics_of(self, state: State) -> list[str]:
         topics = [self._topics.order_updates]
-        if isinstance(outgoing.event.fact, OrderCompleted):
+        if state is State.COMPLETED:
             topics.append(self._topics.order_completed)
-        elif isinstance(outgoing.event.fact, OrderFailed):
+        elif state is State.FAILED:
             topics.append(self._topics.order_failed)
-        return [(topic, key, value, headers) for topic in topics]
-
-    def _kind(self, outgoing: Outgoing) -> str | None:
-        fact = outgoing.event.fact
-        if isinstance(fact, StepInDoubt) and outgoing.order.state is State.IN_DOUBT:
-            return "in_doubt"
-        if isinstance(fact, StepResult):
-            return _STEPS[type(fact)] if self._published.step_results else None
-        return _CHANGES.get(type(fact))
+        return topics
 
 
-def cloud_event_headers(outgoing: Outgoing, kind: str) -> list[tuple[str, bytes]]:
-    """CloudEvents 1.0 for Kafka, binary mode."""
-    envelope = outgoing.event.envelope
+def cloud_event_headers(event: Event, ce_id: str, kind: str) -> list[tuple[str, bytes]]:
+    """CloudEvents 1.0 for Kafka, binary mode.
+
+    A change of state has the id of its event; a step's result beside it needs one of its own.
+    """
+    envelope = event.envelope
     attributes = {
         "ce_specversion": "1.0",
-        "ce_id": envelope.event_id,
+        "ce_id": ce_id,
         "ce_type": f"waybill.order.{kind}.v1",
         "ce_source": f"/tenants/{envelope.tenant}",
         "ce_subject": envelope.order_id,
@@ -176,8 +179,6 @@ def cloud_event_headers(outgoing: Outgoing, kind: str) -> list[tuple[str, bytes]
 
 def published_order(order: Order, secrets: Mapping[str, Collection[str]]) -> dict[str, Any]:
     """The Order shape with its items and context; sealed sections are not in it."""
-    document = orjson.loads(order.accepted.document)
-    items = document.get("orderItems") if isinstance(document, dict) else None
     plugins = {step.id: step.plugin for step in order.accepted.waybill}
     context = {
         step: {
@@ -187,7 +188,15 @@ def published_order(order: Order, secrets: Mapping[str, Collection[str]]) -> dic
         }
         for step, output in order.context.items()
     }
-    return {**order_shape(order), "items": items or [], "context": context}
+    return {**order_shape(order), "items": _items(order.accepted.document), "context": context}
+
+
+@lru_cache(maxsize=_DOCUMENTS)
+def _items(document: str) -> orjson.Fragment:
+    """The items as JSON, ready to be written into each of an order's publications."""
+    read = orjson.loads(document)
+    items = read.get("orderItems") if isinstance(read, dict) else None
+    return orjson.Fragment(orjson.dumps(items or []))
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
