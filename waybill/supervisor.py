@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from waybill import clock
+from waybill.running import REFUSED
 from waybill.tether import tethered
 
 _log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ _STEADY_SECONDS = 30.0
 _PROBE_SECONDS = 0.1
 _HOPELESS_STARTS = 5
 _SHOWN = 300
+_LINES = 5
 
 
 class NotReadyError(Exception):
@@ -34,6 +36,15 @@ class NotReadyError(Exception):
         told = "; ".join(f"{name} {state}" for name, state in waiting.items())
         super().__init__(f"Not ready: {told}. See the logs in {logs}. [not_ready]")
         self.waiting = dict(waiting)
+
+
+class RefusedError(Exception):
+    """A child that refuses what it was given: starting it again would change nothing."""
+
+    def __init__(self, name: str, said: Sequence[str], log: Path) -> None:
+        told = "".join(f"\n  {line}" for line in said)
+        super().__init__(f"{name} refuses to run.{told}\nSee {log}. [refused]")
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +68,22 @@ class _Running:
         """In words, with the last that it said where it ended."""
         if self.last_code is None:
             return "runs but is not ready"
-        said = log.read_text(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(said) if line.strip()), "")
-        return f"ended with code {self.last_code}" + (f": {last[:_SHOWN]}" if last else "")
+        last = _last_lines(log, 1)
+        return ": ".join([f"ended with code {self.last_code}", *last])
 
 
 class Supervisor:
-    """Runs children until it is stopped; one that ends is started again, ever more slowly."""
+    """Runs children until it is stopped; one that ends is started again, ever more slowly.
+
+    Not so one that ends with `REFUSED`: see `refused`.
+    """
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._running: dict[str, _Running] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._refusal: asyncio.Queue[str] = asyncio.Queue()
 
     def start(self, children: Sequence[Child]) -> None:
         """Starts the children, in order, without waiting for any of them."""
@@ -115,6 +129,12 @@ class Supervisor:
                     )
                 await asyncio.sleep(_PROBE_SECONDS if waiting else 0)
 
+    async def refused(self) -> None:
+        """RefusedError once a child ends with `REFUSED`; that one is not started again."""
+        name = await self._refusal.get()
+        log = self.log_file(name)
+        raise RefusedError(name, _last_lines(log, _LINES), log)
+
     async def stop(self) -> None:
         """Asks the children to end, the last started first; 15 s for all, then they are killed."""
         self._stopping.set()
@@ -131,6 +151,9 @@ class Supervisor:
             began = clock.monotonic()
             running.last_code = await self._run(running)
             if self._stopping.is_set():
+                return
+            if running.last_code == REFUSED:
+                self._refusal.put_nowait(running.child.name)
                 return
             if clock.monotonic() - began > _STEADY_SECONDS:
                 backoff = _FIRST_BACKOFF
@@ -153,6 +176,12 @@ class Supervisor:
         if self._stopping.is_set():  # asked to stop while it was being started
             running.process.kill()
         return await running.process.wait()
+
+
+def _last_lines(log: Path, count: int) -> list[str]:
+    """The last that a child said, each line cut to what fits a terminal."""
+    lines = [line.strip() for line in log.read_text(errors="replace").split("\n")]
+    return [line[:_SHOWN] for line in lines if line][-count:]
 
 
 async def _is_ready(session: aiohttp.ClientSession, running: _Running) -> bool:

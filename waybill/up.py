@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
+from typing import Any
 
 from aiokafka.errors import KafkaError
 from rich.console import Console
@@ -19,18 +18,24 @@ from waybill.embedded.broker import EmbeddedBroker, running_bootstrap
 from waybill.embedded.errors import EmbeddedError
 from waybill.keys import KeysError, load_keys
 from waybill.ports import LOOPBACK, free_port, is_free
-from waybill.settings import VARIABLES, Address, Settings, SettingsError, child_environment
-from waybill.supervisor import Child, NotReadyError, Supervisor, stop_requested
+from waybill.settings import Address, Settings, SettingsError, child_environment
+from waybill.supervisor import Child, NotReadyError, RefusedError, Supervisor, stop_requested
 from waybill.welcome import WelcomeError, show_first_order
 
 READY_SECONDS = 60.0
 
-_DEFAULTS = Path(__file__).parent / "defaults"
-_SANDBOX = next(v.default for v in VARIABLES if v.name == "WAYBILL_SANDBOX")
 _UNSERVED = ("worker", "projector", "outlet")
 """The processes without an address of their own: they get one for probes and metrics."""
 
-_EXPECTED = (SettingsError, KeysError, EmbeddedError, NotReadyError, WelcomeError, KafkaError)
+_EXPECTED = (
+    SettingsError,
+    KeysError,
+    EmbeddedError,
+    NotReadyError,
+    RefusedError,
+    WelcomeError,
+    KafkaError,
+)
 
 _console = Console(highlight=False)
 
@@ -92,27 +97,27 @@ async def _up(settings: Settings, cluster: Cluster, started: float) -> int:
     async with stop_requested() as stop:
         try:
             supervisor.start(children(settings, cluster.bootstrap))
-            await _first_order_or_stop(settings, supervisor, stop, started)
-            await stop.wait()
+            supervised = asyncio.create_task(supervisor.refused())
+            staying = asyncio.create_task(_stay(settings, supervisor, started))
+            await _first_of(asyncio.create_task(stop.wait()), supervised, staying)
         finally:
             _console.print("Stopping.")
             await supervisor.stop()
     return 0
 
 
-async def _first_order_or_stop(
-    settings: Settings, supervisor: Supervisor, stop: asyncio.Event, started: float
-) -> None:
-    """Shows the first order, unless somebody asks to stop before it is done."""
+async def _stay(settings: Settings, supervisor: Supervisor, started: float) -> None:
+    """Shows the first order once everything is ready, and stays."""
+    await supervisor.ready(READY_SECONDS)
+    await show_first_order(settings.http.url)
+    _console.print(f"From start to finished order: {clock.monotonic() - started:.1f} s.")
+    _show_addresses(settings)
+    await asyncio.Event().wait()
 
-    async def greet() -> None:
-        await supervisor.ready(READY_SECONDS)
-        await show_first_order(settings.http.url)
-        _console.print(f"From start to finished order: {clock.monotonic() - started:.1f} s.")
-        _show_addresses(settings)
 
-    greeting, stopping = asyncio.create_task(greet()), asyncio.create_task(stop.wait())
-    done, pending = await asyncio.wait({greeting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+async def _first_of(*tasks: "asyncio.Task[Any]") -> None:
+    """Until the first of them is done; raises what it raised."""
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
@@ -130,8 +135,9 @@ def children(settings: Settings, bootstrap: str) -> list[Child]:
         "WAYBILL_DATABASE": settings.database,
         "WAYBILL_DATA": str(settings.data),
         "WAYBILL_KEYS": str(settings.keys),
-        "WAYBILL_CONFIG": str(settings.config or _DEFAULTS / "processing-config.json"),
-        "WAYBILL_CONNECTIONS": str(settings.connections or _sandbox_connections(settings)),
+        # Unset stays unset: each process then takes what we ship, which follows the sandbox.
+        "WAYBILL_CONFIG": str(settings.config or ""),
+        "WAYBILL_CONNECTIONS": str(settings.connections or ""),
         "WAYBILL_METRICS": "",
         "PYTHONSAFEPATH": "1",
     }
@@ -147,18 +153,6 @@ def children(settings: Settings, bootstrap: str) -> list[Child]:
 def _child(name: str, environment: dict[str, str], ready_url: str) -> Child:
     argv = [sys.executable, "-m", "waybill", name]
     return Child(name, argv, child_environment(environment), ready_url)
-
-
-def _sandbox_connections(settings: Settings) -> Path:
-    """The connections that we ship, with the sandbox where the settings put it."""
-    shipped = _DEFAULTS / "connections.json"
-    if str(settings.sandbox) == _SANDBOX:
-        return shipped
-    moved = settings.data / "sandbox-defaults"
-    shutil.copytree(_DEFAULTS, moved, dirs_exist_ok=True)  # with the files that it refers to
-    connections = moved / "connections.json"
-    connections.write_text(shipped.read_text().replace(_SANDBOX, str(settings.sandbox)))
-    return connections
 
 
 def _check_ports(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from waybill.ports import free_port
-from waybill.supervisor import Child, NotReadyError, Supervisor, stop_requested
+from waybill.supervisor import Child, NotReadyError, RefusedError, Supervisor, stop_requested
 
 SERVER = """
 import http.server, sys
@@ -145,3 +145,16 @@ async def test_a_signal_asks_to_stop() -> None:
     async with stop_requested() as stop:
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(stop.wait(), 1)
+
+
+async def test_a_child_that_refuses_its_configuration_is_not_started_again(
+    supervisor: Supervisor,
+) -> None:
+    refusing = "import sys; print('no such plugin: zuoar'); sys.exit(78)"
+    supervisor.start([child("worker", refusing), child("sleeper", SLEEPER)])
+    async with asyncio.timeout(10):
+        with pytest.raises(RefusedError, match=r"worker refuses to run\.\n  no such plugin"):
+            await supervisor.refused()
+    await asyncio.sleep(0.8)
+    assert supervisor.starts("worker") == 1
+    assert supervisor.pid("sleeper") is not None

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from schemas.connections import OAuthAuth, SecretFromFile
+from waybill.configuration import load_connections
 from waybill.embedded.broker import running_bootstrap
 from waybill.ports import free_port
 from waybill.settings import Settings
@@ -61,12 +63,26 @@ def test_every_process_gets_kafka_and_a_probe_address_of_its_own(tmp_path: Path)
     assert len({child.ready_url for child in started}) == len(started)
 
 
+def test_what_the_user_did_not_set_stays_unset_for_the_processes(tmp_path: Path) -> None:
+    for child in children(settings(tmp_path), "127.0.0.1:9092"):
+        assert child.environment["WAYBILL_CONNECTIONS"] == ""
+        assert child.environment["WAYBILL_CONFIG"] == ""
+
+
 def test_the_shipped_connections_follow_a_sandbox_that_was_moved(tmp_path: Path) -> None:
     moved = settings(tmp_path)
-    connections = Path(children(moved, "127.0.0.1:9092")[0].environment["WAYBILL_CONNECTIONS"])
-    text = connections.read_text()
-    assert str(moved.sandbox) in text
-    assert "127.0.0.1:8490" not in text
+    ours = children(moved, "127.0.0.1:9092")[1].environment
+    given = {name: value for name, value in ours.items() if name.startswith("WAYBILL_")}
+    connections = load_connections(Settings.from_environment(given)).root["default"]["production"]
+    assert {one.base_url.removeprefix(moved.sandbox.url) for one in connections.values()} == {
+        "/zuora",
+        "/salesforce",
+        "/entitlements",
+        "/callout",
+    }
+    assert isinstance(auth := connections["zuora"].auth, OAuthAuth)
+    assert isinstance(auth.client_secret, SecretFromFile)
+    assert Path(auth.client_secret.file).is_file()
 
 
 def test_the_topics_command_makes_the_topics_and_tells(
