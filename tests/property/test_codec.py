@@ -1,0 +1,129 @@
+"""What is written is what is read, by us and by Apache's reader; all else is undecodable."""
+
+import io
+import warnings
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+import orjson
+import pytest
+from avro.io import BinaryDecoder, DatumReader
+from avro.schema import Schema
+from avro.schema import parse as apache_parse
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from schemas.codec import HEADER, Memo, UndecodableError, decode, encode
+from schemas.events import Event, Fact
+from schemas.registry import ORDER_EVENTS, latest
+from tests.facts import accepted, event, failed, skipped, started, step, succeeded
+from tests.written import EVENTS
+
+often = settings(max_examples=300, deadline=None)
+
+
+def unreadable(value: bytes) -> str | None:
+    """Why the bytes cannot be read; None where they can."""
+    try:
+        decode(value)
+    except UndecodableError as problem:
+        return problem.code
+    return None
+
+
+@often
+@given(EVENTS)
+def test_what_is_written_is_read_back(written: Event) -> None:
+    assert decode(encode(written)) == written
+    assert encode(decode(encode(written))) == encode(written)
+
+
+@often
+@given(EVENTS)
+def test_a_memo_answers_as_the_codec_does(written: Event) -> None:
+    memo = Memo()
+    value = memo.encode(written)
+    assert value == encode(written)
+    assert memo.decode(value) == memo.decode(value) == decode(value)
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS)
+def test_a_record_cut_anywhere_is_undecodable(written: Event) -> None:
+    value = encode(written)
+    assert {unreadable(value[:length]) for length in range(len(value))} == {"not_avro"}
+
+
+@often
+@given(st.binary(max_size=120))
+def test_foreign_bytes_are_undecodable(value: bytes) -> None:
+    assert unreadable(value)
+    headed = HEADER.pack(0, latest(ORDER_EVENTS).id) + value
+    assert unreadable(headed) in {None, "not_avro"}
+
+
+@often
+@given(st.sampled_from([skipped("a"), started("a", 1)]), st.data())
+def test_a_changed_byte_is_read_or_undecodable(fact: Fact, data: st.DataObject) -> None:
+    value = bytearray(encode(event(fact)))
+    value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
+    assert unreadable(bytes(value)) in {None, "not_avro", "unknown_schema"}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=ValueError,
+    reason="bytes that are Avro but hold no word or JSON of ours are not undecodable yet",
+)
+@pytest.mark.parametrize(
+    ("fact", "word", "other"),
+    [
+        (accepted(step("a")), b"main", b"mean"),
+        (accepted(step("a")), b"repeat", b"repaet"),
+        (failed("a", code="no_money"), b"declined", b"deklined"),
+        (succeeded("a"), b'{"id":"a"}', b'{"id":"a"]'),
+    ],
+    ids=["phase", "on_unknown", "kind", "output"],
+)
+def test_a_word_that_this_version_does_not_know_is_undecodable(
+    fact: Any, word: bytes, other: bytes
+) -> None:
+    value = encode(event(fact))
+    assert value.count(word) == 1
+    assert unreadable(value.replace(word, other))
+
+
+@cache
+def apache_schema() -> Schema:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it does not know the logical type json, and need not
+        return apache_parse(latest(ORDER_EVENTS).text)
+
+
+def plain(value: Any) -> Any:
+    """The value as Avro has it."""
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [plain(inner) for inner in value]
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+@often
+@given(EVENTS)
+@example(event(accepted(step("a", items=(1, 2), timeout_s=0.1))))
+def test_apaches_reader_reads_what_is_written(written: Event) -> None:
+    source = io.BytesIO(encode(written))
+    source.seek(HEADER.size)
+    read: Any = DatumReader(apache_schema()).read(BinaryDecoder(source))
+    assert source.read() == b""
+    fact = plain(written.fact)
+    if "output" in fact:
+        read["fact"]["output"] = orjson.loads(read["fact"]["output"])
+    envelope = plain(written.envelope)
+    assert read.pop("type") == type(written.fact).__name__
+    assert read == {**envelope, "fact": fact}
+    assert isinstance(read["occurred_at"], datetime)
