@@ -3,9 +3,10 @@
 import codecs
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -19,6 +20,7 @@ MAX_RECORDED = 16 * 1024
 """Bytes of a body that are recorded."""
 
 _ANYWHERE = 4
+_LARGE = 1024
 _NUMBER_DIGITS = 5
 _COUNTRY_CODE = 3
 _MAX_TEXT = 2000
@@ -46,8 +48,8 @@ class Scrubber:
     Escaped or quoted text is read first, so that no spelling of a value slips through.
     """
 
-    needles: tuple[tuple[int, bytes], ...] = ()
-    plus: tuple[tuple[int, bytes], ...] = ()
+    needles: tuple[bytes, ...] = ()
+    plus: tuple[bytes, ...] = ()
 
     @classmethod
     def of(cls, personal: Any, secrets: Iterable[str] = ()) -> "Scrubber":
@@ -58,9 +60,9 @@ class Scrubber:
         known = [secret for secret in secrets if secret]
         values = {*_leaves(personal), *known, *map(_base64, known)}
         spelled = {spelled for value in values for spelled in _spellings(value)}
-        needles = {needle for needle in spelled if needle not in _MARK}
-        plus = {needle.replace(b" ", b"+") for needle in needles if b" " in needle}
-        return cls(_with_rarest(needles), _with_rarest(plus))
+        needles = tuple(needle for needle in spelled if needle not in _MARK)
+        plus = tuple(needle.replace(b" ", b"+") for needle in needles if b" " in needle)
+        return cls(needles, plus)
 
     def joined(self, other: "Scrubber") -> "Scrubber":
         """With the other's values; cheap, so that it can be done for every conversation."""
@@ -85,7 +87,7 @@ class Scrubber:
             plain = self._plain(raw)
         else:
             # A value that the window cuts in two must not show its first half.
-            longest = max((len(needle) for _, needle in self.needles), default=0)
+            longest = max(map(len, self.needles), default=0)
             plain = self._plain(raw[: MAX_RECORDED + _WIDEST_SPELLING * longest])
             limit = max(0, min(MAX_RECORDED, len(plain) - longest))
         spans = self._spans(plain)
@@ -106,16 +108,19 @@ class Scrubber:
         """What is behind URL quoting, where it hides a value."""
         quoted = set(unquote_to_bytes(b"".join(_QUOTED.findall(plain))))
         # A value that the quoting hides holds one of the quoted characters.
-        hidden = [n for _, n in (*self.needles, *self.plus) if not quoted.isdisjoint(n)]
+        hidden = [n for n in (*self.needles, *self.plus) if not quoted.isdisjoint(n)]
         if not hidden:
             return None
         unquoted = unquote_to_bytes(plain).decode(errors=_LATIN).encode()
         return unquoted if any(needle in unquoted for needle in hidden) else None
 
     def _found(self, plain: bytes) -> list[bytes]:
-        found = [needle for rarest, needle in self.needles if rarest in plain and needle in plain]
+        if len(plain) < _LARGE:
+            found = [needle for needle in self.needles if needle in plain]
+        else:
+            found = [n for n in self.needles if _rarest(n) in plain and n in plain]
         if self.plus and b"+" in plain:
-            found += [n for rarest, n in self.plus if rarest in plain and n in plain]
+            found += [needle for needle in self.plus if needle in plain]
         return found
 
     def _spans(self, plain: bytes) -> list[tuple[int, int]]:
@@ -132,9 +137,10 @@ NOTHING = Scrubber()
 """Replaces nothing."""
 
 
-def _with_rarest(needles: Iterable[bytes]) -> tuple[tuple[int, bytes], ...]:
-    """Each with the byte that JSON holds least often: looking for that one first is cheap."""
-    return tuple((max(needle, key=_OFTEN_FIRST.__getitem__), needle) for needle in needles)
+@lru_cache(maxsize=4096)
+def _rarest(needle: bytes) -> int:
+    """The byte of it that JSON holds least often: looking for that one first is cheap."""
+    return max(needle, key=_OFTEN_FIRST.__getitem__)
 
 
 def basic_credentials(username: str, password: str) -> str:
@@ -160,15 +166,15 @@ def _spellings(value: str) -> Iterator[bytes]:
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for member, inner in value.items():
-            yield from _leaves(inner, str(member))
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _leaves(inner, name)
-    elif isinstance(value, str):
+    if isinstance(value, str):
         if not _says_what(name, value):
             yield value
+    elif isinstance(value, dict):
+        for member, inner in value.items():
+            yield from _leaves(inner, member)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner, name)
     elif isinstance(value, int) and len(str(value)) >= _NUMBER_DIGITS:
         yield str(value)
 

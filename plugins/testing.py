@@ -83,7 +83,7 @@ async def nothing_secret_is_recorded(connector: Connector, example: Example) -> 
         for canary in (*CANARIES.values(), "canary-token-"):
             _require(canary not in shown, f"a credential is recorded ({canary})")
         scrubber = Scrubber.of(personal(example.step.order))
-        found = [value for _, value in scrubber.needles if value in seen]
+        found = [value for value in scrubber.needles if value in seen]
         _require(not found, f"personal values are recorded: {found}")
 
 

@@ -4,6 +4,8 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -27,10 +29,16 @@ class UndecodableError(Exception):
 
 
 _ENVELOPE = tuple(field.name for field in fields(Envelope))
+_ENVELOPE_VALUES = attrgetter(*_ENVELOPE)
+
+
+def _only(name: str, value: Any) -> tuple[Any, ...]:
+    return (getattr(value, name),)
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in _FIELDS[type(value)]}
+    kind = type(value)
+    return dict(zip(_FIELDS[kind], _VALUES[kind](value), strict=False))
 
 
 def _callout(value: steps.Callout) -> dict[str, Any]:
@@ -61,6 +69,10 @@ _FACTS: tuple[type[Any], ...] = (
 )
 _FIELDS: dict[type[Any], tuple[str, ...]] = {
     kind: tuple(field.name for field in fields(kind)) for kind in (*_NESTED, *_FACTS)
+}
+_VALUES: dict[type[Any], Callable[[Any], tuple[Any, ...]]] = {
+    kind: attrgetter(*names) if len(names) > 1 else partial(_only, names[0])
+    for kind, names in _FIELDS.items()
 }
 _TO_AVRO: dict[str, Callable[[Any], Any]] = {
     "waybill": lambda value: [_step(step) for step in value],
@@ -115,7 +127,7 @@ def encode(event: Event) -> bytes:
     for name in _CONVERTED[kind]:
         body[name] = _TO_AVRO[name](body[name])
     envelope = event.envelope
-    record = {name: getattr(envelope, name) for name in _ENVELOPE}
+    record = dict(zip(_ENVELOPE, _ENVELOPE_VALUES(envelope), strict=False))
     record["type"] = kind.__name__
     record["fact"] = (_NAMES[kind], body)
     schema = latest(ORDER_EVENTS)

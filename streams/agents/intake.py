@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
+from schemas.events import Event
 from schemas.problems import Problem, RefusedError
 from streams.agents import metrics
 from streams.agents.fate import Fatal, guarded
@@ -28,6 +29,9 @@ INTERNAL = Problem(
     message="the order could not be read by this version",
     remedy="report it with this record; it can be sent again later",
 )
+
+
+Rejecting: TypeAlias = Coroutine[Any, Any, None]
 
 
 @dataclass(slots=True)
@@ -130,7 +134,7 @@ class IntakeAgent:
             await self._take(taken)
 
     async def _take(self, taken: list[tuple[_Ledger, int, Records]]) -> None:
-        writes: list[list[Coroutine[Any, Any, None] | Prepared]] = []
+        writes: list[list[Rejecting | Prepared]] = []
         subjects: dict[str, dict[str, None]] = {}
         for _, partition, records in taken:
             outcomes = [self._outcome(partition, record) for record in records]
@@ -146,15 +150,13 @@ class IntakeAgent:
         for (ledger, _, records), outcomes in zip(taken, writes, strict=True):
             chunk = _Chunk(records[-1].offset)
             ledger.open.append(chunk)
-            coroutines = [
-                self._accepted(outcome, keys) if isinstance(outcome, Prepared) else outcome
-                for outcome in outcomes
-            ]
-            task = asyncio.ensure_future(_land(chunk, coroutines))
+            rejecting = [outcome for outcome in outcomes if not isinstance(outcome, Prepared)]
+            events = [self._accepted(o, keys) for o in outcomes if isinstance(o, Prepared)]
+            task = asyncio.ensure_future(self._land(chunk, events, rejecting))
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)
 
-    def _outcome(self, partition: int, record: Record) -> Prepared | Coroutine[Any, Any, None]:
+    def _outcome(self, partition: int, record: Record) -> Prepared | Rejecting:
         desk = self._desk
         headers = dict(record.headers or ())
         tenant = _header(headers, "waybill-tenant") or DEFAULT_TENANT
@@ -176,17 +178,25 @@ class IntakeAgent:
             problem = INTERNAL
         return desk.rejections.write(Refused.record(record, origin, tenant), problem)
 
-    def _accepted(self, prepared: Prepared, keys: Mapping[Any, Any]) -> Coroutine[Any, Any, None]:
+    def _accepted(self, prepared: Prepared, keys: Mapping[Any, Any]) -> Event:
         desk = self._desk
         metrics.ORDERS_ACCEPTED.labels(prepared.order_type).inc()
         key = keys[prepared.submission.tenant, prepared.subject]
-        event = acceptance(prepared, key, desk.random_bytes(NONCE_BYTES), desk.now())
-        return desk.journal.write_event(event)
+        return acceptance(prepared, key, desk.random_bytes(NONCE_BYTES), desk.now())
 
-
-async def _land(chunk: _Chunk, writes: list[Coroutine[Any, Any, None]]) -> None:
-    await asyncio.gather(*writes)
-    chunk.landed = True
+    async def _land(self, chunk: _Chunk, events: list[Event], rejecting: list[Rejecting]) -> None:
+        """Returns when the outcome of every record of the chunk is durable."""
+        journal = self._desk.journal
+        appended = [(event, journal.append(event)) for event in events]
+        for rejection in rejecting:
+            await rejection
+        for event, ack in appended:
+            try:
+                await ack
+            except Exception as problem:  # noqa: BLE001 (whatever it was, it is not durable yet)
+                log.warning("an acceptance is written again: %r", problem)
+                await journal.write(event)
+        chunk.landed = True
 
 
 def _header(headers: Mapping[str, bytes], name: str) -> str | None:

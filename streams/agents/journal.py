@@ -11,7 +11,7 @@ from schemas.envelope import Envelope
 from schemas.events import Event, Fact
 from streams.core import ids
 from streams.core.order import Order
-from streams.kafka.writer import LogWriter
+from streams.kafka.writer import LogWriter, Place
 
 AGAIN_AFTER_S = 0.5
 
@@ -28,31 +28,32 @@ class Journal:
     memo: Memo
     now: Callable[[], datetime]
 
-    async def write(self, order: Order, fact: Fact) -> None:
-        """Returns when the fact is durable; a known result is never dropped."""
-        await self.write_event(
-            Event(
-                Envelope(
-                    event_id=ids.event_id(order.id, order.run, fact),
-                    tenant=order.tenant,
-                    lane=order.lane,
-                    order_id=order.id,
-                    run=order.run,
-                    occurred_at=self.now(),
-                    actor=f"worker/{self.worker}",
-                    trace=order.trace,
-                    origin=f"worker/{self.worker}",
-                ),
-                fact,
-            )
+    def event(self, order: Order, fact: Fact) -> Event:
+        """The fact with its envelope."""
+        return Event(
+            Envelope(
+                event_id=ids.event_id(order.id, order.run, fact),
+                tenant=order.tenant,
+                lane=order.lane,
+                order_id=order.id,
+                run=order.run,
+                occurred_at=self.now(),
+                actor=f"worker/{self.worker}",
+                trace=order.trace,
+                origin=f"worker/{self.worker}",
+            ),
+            fact,
         )
 
-    async def write_event(self, event: Event) -> None:
-        """Returns when the event is durable."""
-        value, lane = self.memo.encode(event), event.envelope.lane.encode()
+    def append(self, event: Event) -> "asyncio.Future[Place]":
+        """Its place, once it is durable; a `KafkaError` leaves that open."""
+        return self.writer.append(self.topic, event.envelope.lane.encode(), self.memo.encode(event))
+
+    async def write(self, event: Event) -> None:
+        """Returns when the event is durable; a known result is never dropped."""
         while True:
             try:
-                await self.writer.append(self.topic, lane, value)
+                await self.append(event)
             except Exception as problem:  # noqa: BLE001 (whatever it was, it is not durable yet)
                 log.warning(
                     "an event is written again: %r",

@@ -1,5 +1,7 @@
 """What the write side counts. Labels are bounded: never an order, a customer or a URL."""
 
+from functools import cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 ORDERS_ACCEPTED = Counter("waybill_orders_accepted_total", "Orders taken", ["order_type"])
@@ -13,3 +15,15 @@ STEPS_IN_FLIGHT = Gauge("waybill_steps_in_flight", "Tasks under way")
 STALLED = Counter("waybill_orders_stalled_total", "Moving orders found with nothing under way")
 STEP_ATTEMPTS = Counter("waybill_step_attempts_total", "Attempts by outcome", ["plugin", "outcome"])
 STEP_SECONDS = Histogram("waybill_step_duration_seconds", "Attempt durations", ["plugin"])
+
+
+def attempt(plugin: str, outcome: str, seconds: float) -> None:
+    """Counts one attempt of a step."""
+    attempts, durations = _of_stage(plugin, outcome)
+    attempts.inc()
+    durations.observe(seconds)
+
+
+@cache
+def _of_stage(plugin: str, outcome: str) -> tuple[Counter, Histogram]:
+    return STEP_ATTEMPTS.labels(plugin, outcome), STEP_SECONDS.labels(plugin)

@@ -4,13 +4,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from schemas.codec import UndecodableError
 from schemas.events import Event, Result
 from streams.agents import metrics
 from streams.agents.fate import Fatal, StoreCalls, guarded
-from streams.agents.journal import Journal
+from streams.agents.journal import AGAIN_AFTER_S, Journal
 from streams.agents.partition import Key, Partition
 from streams.agents.stages import NotSentError
 from streams.core.decide import Append, Rest, RunStep, decide
@@ -69,7 +69,7 @@ class Orchestrator:
         self._waiting = 0
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
-        self._running: dict[Key, asyncio.Task[None]] = {}
+        self._running: dict[Key, asyncio.Future[Any]] = {}
         self._written: dict[Key, float] = {}
         self._draining = False
         self._loops: list[asyncio.Task[None]] = []
@@ -235,7 +235,7 @@ class Orchestrator:
         before = part.under_way.pop(order_id, None)
         if before is not None and before != key:
             self._written.pop(before, None)
-        if key is None:
+        if key is None or isinstance(decision, Rest):
             part.rests(order_id)
             return
         part.moves(order_id)
@@ -243,21 +243,21 @@ class Orchestrator:
         if part.live and not self._draining:
             self._act(order, decision, key)
 
-    def _act(self, order: Order, decision: RunStep | Append | Rest, key: Key) -> None:
+    def _act(self, order: Order, decision: RunStep | Append, key: Key) -> None:
         if key in self._running or key in self._written:
             return
-        work = (
-            self._run(order, decision, key)
-            if isinstance(decision, RunStep)
-            else self._append(order, decision, key)
-        )
-        self._running[key] = asyncio.ensure_future(work)
+        if isinstance(decision, RunStep):
+            self._running[key] = asyncio.ensure_future(self._run(order, decision, key))
+            return
+        appended = self._means.journal.append(self._means.journal.event(order, decision.fact))
+        self._running[key] = appended
+        appended.add_done_callback(lambda ack: self._appended(order, key, ack))
 
     async def _run(self, order: Order, run: RunStep, key: Key) -> None:
         done = False
         try:
             result = await self._means.perform(order, run, lambda: self._is_mine(order, key))
-            await self._means.journal.write(order, result)
+            await self._means.journal.write(self._means.journal.event(order, result))
             done = True
         except NotSentError:
             log.warning("a step was not sent in time", extra={"order": order.id})
@@ -270,14 +270,15 @@ class Orchestrator:
         part = self._part_of(order.id)
         return part is not None and part.live and part.under_way.get(order.id) == key
 
-    async def _append(self, order: Order, decision: RunStep | Append | Rest, key: Key) -> None:
-        assert isinstance(decision, Append)
-        done = False
-        try:
-            await self._means.journal.write(order, decision.fact)
-            done = True
-        finally:
-            self._ended(order, key, written=done)
+    def _appended(self, order: Order, key: Key, ack: "asyncio.Future[Any]") -> None:
+        problem = None if ack.cancelled() else ack.exception()
+        if problem is None and not ack.cancelled():
+            self._ended(order, key, written=True)
+            return
+        log.warning("a decision is written again: %r", problem, extra={"order": order.id})
+        asyncio.get_running_loop().call_later(
+            AGAIN_AFTER_S, lambda: self._ended(order, key, written=False)
+        )
 
     def _ended(self, order: Order, key: Key, *, written: bool) -> None:
         del self._running[key]

@@ -77,8 +77,7 @@ class Stages:
         except (Misfit, ErasedError, UnsealingError, NoConnectionError) as problem:
             result = _failed(run, _misconfigured(str(problem)))
         outcome = type(result).__name__.removeprefix("Step").lower()
-        metrics.STEP_ATTEMPTS.labels(step.plugin, outcome).inc()
-        metrics.STEP_SECONDS.labels(step.plugin).observe(self._equipment.monotonic() - started)
+        metrics.attempt(step.plugin, outcome, self._equipment.monotonic() - started)
         return result
 
     async def _attempt(

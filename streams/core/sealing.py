@@ -1,6 +1,5 @@
 """Sealing: personal and payment sections leave the clear before anything reaches the log."""
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,7 +53,7 @@ class TenantKeys:
 
 
 def _keyed(key: bytes, data: bytes) -> bytes:
-    return hmac.new(key, data, hashlib.sha256).digest()
+    return hmac.digest(key, data, "sha256")
 
 
 def fingerprint(keys: TenantKeys, document: Mapping[str, Any]) -> bytes:

@@ -1,40 +1,55 @@
-"""Writes to the log: one produce request for all that was appended within a tick."""
+"""Writes to the log: per partition one batch for all that waits, all partitions in one request."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.partitioner import murmur2
 
 LONGEST_TICK_S = 0.010
 TICK_PER_RECORD_S = 0.000_1
 DELIVERY_MS = 30_000
 MAX_REQUEST_BYTES = 9 << 20
 MAX_BATCH_BYTES = 1 << 20
+REMEMBERED_KEYS = 100_000
+AGAIN_AFTER_S = 1.0
 
 log = logging.getLogger(__name__)
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
+Place: TypeAlias = tuple[int, int]
+"""Partition and offset."""
 ProducerFactory: TypeAlias = Callable[[], AIOKafkaProducer]
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    written: "asyncio.Future[tuple[int, int]]"
+class _Waiting(NamedTuple):
+    written: "asyncio.Future[Place]"
     topic: str
     key: bytes | None
     value: bytes
     headers: Headers
 
 
+@dataclass(slots=True)
+class _Queue:
+    """What waits for one partition; an idempotent producer has one batch of it under way."""
+
+    topic: str
+    partition: int
+    waiting: deque[_Waiting] = field(default_factory=deque)
+    busy: bool = False
+
+
 def producer_factory(bootstrap: str, client_id: str, security: dict[str, Any]) -> ProducerFactory:
     """Producers that never lose, reorder or repeat within one connection.
 
-    Lingering is off: it would wait per partition; the writer's own tick merges partitions. The
-    batch size keeps senders of large orders from waiting for each other.
+    Lingering is off: it would wait per partition; the writer's own tick merges partitions.
     """
     return lambda: AIOKafkaProducer(
         bootstrap_servers=bootstrap,
@@ -54,9 +69,11 @@ class LogWriter:
 
     def __init__(self, factory: ProducerFactory) -> None:
         self._factory = factory
-        self._producer: AIOKafkaProducer | None = None
-        self._waiting: list[_Waiting] = []
-        self._flushing = False
+        self._producer: Any = None
+        self._arrived: list[_Waiting] = []
+        self._queues: dict[tuple[str, int], _Queue] = {}
+        self._partitions: dict[tuple[str, bytes], int] = {}
+        self._scheduled = False
         self._last_batch = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -67,81 +84,109 @@ class LogWriter:
 
     async def stop(self) -> None:
         """Writes what is waiting, then disconnects."""
-        while self._waiting or self._flushing:  # noqa: ASYNC110 (an event per append costs more)
+        while self._arrived or any(q.busy or q.waiting for q in self._queues.values()):  # noqa: ASYNC110 (an event per append costs more)
             await asyncio.sleep(0.005)
         if self._producer is not None:
             await self._producer.stop()
 
     def append(
         self, topic: str, key: bytes | None, value: bytes, headers: Headers = ()
-    ) -> "asyncio.Future[tuple[int, int]]":
-        """The place (partition, offset) of the record, once it is durable.
+    ) -> "asyncio.Future[Place]":
+        """The place of the record, once it is durable. Records of one key keep their order.
 
         A `KafkaError` leaves it open whether the record is in the log: append it again, readers
         ignore what does not apply.
         """
-        loop = asyncio.get_running_loop()
-        written: asyncio.Future[tuple[int, int]] = loop.create_future()
-        self._waiting.append(_Waiting(written, topic, key, value, headers))
-        if len(self._waiting) == 1 and not self._flushing:
-            self._schedule(loop)
+        written: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        self._arrived.append(_Waiting(written, topic, key, value, headers))
+        self._schedule()
         return written
 
-    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._flushing = True
+    def _schedule(self) -> None:
+        if self._scheduled:
+            return
+        self._scheduled = True
         tick = min(LONGEST_TICK_S, self._last_batch * TICK_PER_RECORD_S)
-        loop.call_later(tick, self._start_flush)
+        asyncio.get_running_loop().call_later(tick, self._spawn, self._flush)
 
-    def _start_flush(self) -> None:
-        task = asyncio.ensure_future(self._flush())
+    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        task = asyncio.ensure_future(work())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _flush(self) -> None:
-        batch, self._waiting = self._waiting, []
-        self._last_batch = len(batch)
-        for waiting in batch:
-            await self._send(waiting)
-        if self._waiting:
-            self._schedule(asyncio.get_running_loop())
-        else:
-            self._flushing = False
-
-    async def _send(self, waiting: _Waiting) -> None:
-        producer: Any = self._producer
-        if producer is None:
-            self._fail(waiting, KafkaError("there is no connection to write through"))
-            return
+        self._scheduled = False
+        arrived, self._arrived = self._arrived, []
+        self._last_batch = len(arrived)
         try:
-            sent = await producer.send(
-                waiting.topic, waiting.value, key=waiting.key, headers=list(waiting.headers)
-            )
+            for waiting in arrived:
+                (await self._queue(waiting.topic, waiting.key)).waiting.append(waiting)
         except KafkaError as problem:
-            self._fail(waiting, problem)
-            await self._replace(producer, problem)
+            _fail(arrived, problem)
+        for queue in self._queues.values():
+            if queue.waiting and not queue.busy:
+                await self._send(queue)
+
+    async def _queue(self, topic: str, key: bytes | None) -> _Queue:
+        partition = self._partitions.get((topic, key or b""))
+        if partition is None:
+            if self._producer is None:
+                raise KafkaError("there is no connection to write through")
+            count = len(await self._producer.partitions_for(topic))
+            partition = (murmur2(key or b"") & 0x7FFFFFFF) % count
+            if len(self._partitions) >= REMEMBERED_KEYS:
+                self._partitions.clear()
+            self._partitions[topic, key or b""] = partition
+        queue = self._queues.get((topic, partition))
+        if queue is None:
+            queue = self._queues[topic, partition] = _Queue(topic, partition)
+        return queue
+
+    async def _send(self, queue: _Queue) -> None:
+        producer, queue.busy = self._producer, True
+        taken: list[_Waiting] = []
+        try:
+            if producer is None:
+                raise KafkaError("there is no connection to write through")  # noqa: TRY301 (one way to fail)
+            batch = producer.create_batch()
+            while queue.waiting and _added(batch, queue.waiting[0]):
+                taken.append(queue.waiting.popleft())
+            if not taken:
+                taken.append(queue.waiting.popleft())
+                raise MessageSizeTooLargeError
+            sent = await producer.send_batch(batch, queue.topic, partition=queue.partition)
+        except KafkaError as problem:
+            self._failed(queue, taken or list(queue.waiting), producer, problem)
         else:
-            sent.add_done_callback(lambda ack: self._acknowledged(waiting, ack, producer))
+            sent.add_done_callback(partial(self._acknowledged, queue, taken, producer))
 
     def _acknowledged(
-        self, waiting: _Waiting, ack: "asyncio.Future[Any]", producer: AIOKafkaProducer
+        self, queue: _Queue, taken: list[_Waiting], producer: Any, ack: "asyncio.Future[Any]"
     ) -> None:
-        problem = None if ack.cancelled() else ack.exception()
-        if ack.cancelled() or problem is not None:
-            failure = problem if isinstance(problem, KafkaError) else KafkaError(repr(problem))
-            self._fail(waiting, failure)
-            task = asyncio.ensure_future(self._replace(producer, failure))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        elif not waiting.written.done():
-            place = ack.result()
-            waiting.written.set_result((place.partition, place.offset))
+        problem = KafkaError("cancelled") if ack.cancelled() else ack.exception()
+        if problem is not None:
+            self._failed(queue, taken, producer, problem)
+            return
+        first = ack.result().offset
+        for number, waiting in enumerate(taken):
+            if not waiting.written.done():
+                waiting.written.set_result((queue.partition, first + number))
+        queue.busy = False
+        if queue.waiting:
+            self._schedule()
 
-    @staticmethod
-    def _fail(waiting: _Waiting, problem: KafkaError) -> None:
-        if not waiting.written.done():
-            waiting.written.set_exception(problem)
+    def _failed(
+        self, queue: _Queue, taken: list[_Waiting], producer: Any, problem: BaseException
+    ) -> None:
+        _fail(taken, problem)
+        queue.waiting = deque(w for w in queue.waiting if not w.written.done())
+        queue.busy = False
+        if producer is not None and not isinstance(problem, MessageSizeTooLargeError):
+            self._spawn(partial(self._replace, producer, problem))
+        if queue.waiting:
+            self._schedule()
 
-    async def _replace(self, broken: Any, problem: KafkaError) -> None:
+    async def _replace(self, broken: Any, problem: BaseException) -> None:
         # An idempotent producer that lost a batch refuses every later one: only a new one helps.
         if self._producer is not broken:
             return
@@ -154,9 +199,22 @@ class LogWriter:
             except KafkaError as unreachable:
                 log.warning("no producer yet: %r", unreachable)
                 await fresh.stop()
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(AGAIN_AFTER_S)
             else:
                 self._producer = fresh
                 break
-        if broken is not None:
-            await broken.stop()
+        await broken.stop()
+
+
+def _added(batch: Any, waiting: _Waiting) -> bool:
+    added = batch.append(
+        timestamp=None, key=waiting.key, value=waiting.value, headers=list(waiting.headers)
+    )
+    return added is not None
+
+
+def _fail(taken: Sequence[_Waiting], problem: BaseException) -> None:
+    failure = problem if isinstance(problem, KafkaError) else KafkaError(repr(problem))
+    for waiting in taken:
+        if not waiting.written.done():
+            waiting.written.set_exception(failure)
