@@ -133,6 +133,10 @@ class Stack:
         """Where a process's output goes."""
         return self.folder / f"{name}.log"
 
+    def metrics(self, name: str) -> bytes:
+        """What a process tells Prometheus."""
+        return httpx.get(self.probes[name].replace("/readyz", "/metrics")).content
+
     def cli(self, *arguments: str, timeout: float = 60) -> "subprocess.CompletedProcess[str]":
         """A command, with the settings of the stack."""
         return subprocess.run(
@@ -154,6 +158,16 @@ class Stack:
         """The order as it stands; empty where the views do not hold it."""
         answer = httpx.get(f"{self.url}/api/orders/{order_id}")
         return dict(answer.json()) if answer.is_success else {}
+
+    def orders(self) -> list[dict[str, Any]]:
+        """All orders, page by page."""
+        found: list[dict[str, Any]] = []
+        query: dict[str, Any] | None = {"limit": 100}
+        while query is not None:
+            page = httpx.get(f"{self.url}/api/orders", params=query).json()
+            found += page["items"]
+            query = {"limit": 100, "cursor": page["next"]} if page["next"] else None
+        return found
 
     def ended(self, order_id: str) -> dict[str, Any]:
         """The order at its end."""

@@ -205,6 +205,7 @@ _REGISTRY = (
         summary="Names of the Avro subjects",
         tag="schemas",
         scope=None,
+        query=shapes.RegistryQuery,
         answers=(_registry(_NAMES, "All subjects", ["order-events-value", "orders-value"]),),
     ),
     Route(
@@ -215,6 +216,7 @@ _REGISTRY = (
         summary="Versions of a subject",
         tag="schemas",
         scope=None,
+        query=shapes.RegistryQuery,
         answers=(_registry(_NUMBERS, "The versions, oldest first", [1]), _REGISTRY_404),
     ),
     Route(
@@ -225,6 +227,7 @@ _REGISTRY = (
         summary="One version of a subject, or `latest`",
         tag="schemas",
         scope=None,
+        query=shapes.RegistryQuery,
         answers=(
             _registry(shapes.SchemaVersion, "The version", examples.SCHEMA_VERSION),
             _REGISTRY_404,
@@ -238,6 +241,7 @@ _REGISTRY = (
         summary="The schema with that id",
         tag="schemas",
         scope=None,
+        query=shapes.RegistryQuery,
         answers=(
             _registry(shapes.SchemaText, "The schema", {"schema": '"string"'}),
             _REGISTRY_404,
@@ -251,6 +255,7 @@ _REGISTRY = (
         summary="Kinds of schemas",
         tag="schemas",
         scope=None,
+        query=shapes.RegistryQuery,
         answers=(_registry(_NAMES, "The kinds", ["AVRO"]),),
     ),
     Route(
@@ -261,6 +266,7 @@ _REGISTRY = (
         summary="How subjects may change",
         tag="schemas",
         scope=None,
+        query=shapes.RegistryQuery,
         answers=(
             _registry(
                 shapes.Compatibility,

@@ -265,6 +265,10 @@ class NoQuery(_Shape):
     """No query parameters."""
 
 
+class RegistryQuery(BaseModel):
+    """What a registry's clients add (`subject`, `deleted`, `format`) changes no answer."""
+
+
 class Reread(_Shape):
     """Reading what was just written."""
 
