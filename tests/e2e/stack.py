@@ -199,7 +199,11 @@ class Stack:
         """Lets all partners behave."""
         assert httpx.delete(f"{self.sandbox}/_faults").status_code == 204
 
-    async def produce(self, *records: tuple[bytes | None, bytes | None, dict[str, str]]) -> None:
+    async def produce(
+        self,
+        *records: tuple[bytes | None, bytes | None, dict[str, str]],
+        partition: int | None = None,
+    ) -> None:
         """Key, value and headers of records of `orders`, by a plain producer, as one batch."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self.kafka, max_request_size=4 << 20, linger_ms=50
@@ -208,7 +212,7 @@ class Stack:
         try:
             for key, value, headers in records:
                 named = [(name, text.encode()) for name, text in headers.items()]
-                await producer.send(self.topics.orders, value, key, headers=named)
+                await producer.send(self.topics.orders, value, key, partition, headers=named)
         finally:
             await producer.stop()
 
