@@ -11,6 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
+import orjson
 
 from waybill import clock
 from waybill.running import REFUSED
@@ -181,7 +182,16 @@ class Supervisor:
 def _last_lines(log: Path, count: int) -> list[str]:
     """The last that a child said, each line cut to what fits a terminal."""
     lines = [line.strip() for line in log.read_text(errors="replace").split("\n")]
-    return [line[:_SHOWN] for line in lines if line][-count:]
+    return [_worded(line)[:_SHOWN] for line in lines if line][-count:]
+
+
+def _worded(line: str) -> str:
+    """A line of a structured log as its message alone."""
+    try:
+        message = orjson.loads(line)["message"]
+    except (orjson.JSONDecodeError, TypeError, KeyError):
+        return line
+    return str(message).partition("\n")[0]
 
 
 async def _is_ready(session: aiohttp.ClientSession, running: _Running) -> bool:

@@ -150,7 +150,8 @@ async def test_a_signal_asks_to_stop() -> None:
 async def test_a_child_that_refuses_its_configuration_is_not_started_again(
     supervisor: Supervisor,
 ) -> None:
-    refusing = "import sys; print('no such plugin: zuoar'); sys.exit(78)"
+    line = '{"level":"error","message":"no such plugin: zuoar"}'
+    refusing = f"import sys; print({line!r}); sys.exit(78)"
     supervisor.start([child("worker", refusing), child("sleeper", SLEEPER)])
     async with asyncio.timeout(10):
         with pytest.raises(RefusedError, match=r"worker refuses to run\.\n  no such plugin"):
