@@ -7,6 +7,7 @@ import orjson
 
 from schemas import envelope, events, steps
 from schemas.registry import ORDER_EVENTS, ORDERS, RegisteredSchema, latest, published
+from streams.core.order import State
 from streams.topics import PARTITIONER, TOPICS, Topic
 from waybill.reference.markdown import code, page, promise, table
 
@@ -21,7 +22,7 @@ HOLDS: Final[Mapping[str, str]] = {
     "personal data in clear: give it short retention and access rights.",
     "order-commands": _UNUSED,
     "order-events": "The log: every fact about every order, Avro. Intake and workers write it.",
-    "order-updates": "Acceptance, doubt that needs a person, and ends, CloudEvents, by the outlet.",
+    "order-updates": "Acceptance and every change of state, CloudEvents. The outlet writes it.",
     "order-completed": "Orders that ended well, CloudEvents. The outlet writes it.",
     "order-failed": "Orders that failed, CloudEvents. The outlet writes it.",
     "orders-rejected": "Orders that were not taken: their bytes sealed with the tenant's key, the "
@@ -40,7 +41,11 @@ _ORDERS_HEADERS = (
 )
 _CLOUD_EVENTS = (
     ("`ce_id`", "Id of the event: the same whenever the record is published again."),
-    ("`ce_type`", "`waybill.order.accepted.v1`, `.completed.v1`, `.failed.v1`, `.in_doubt.v1`"),
+    (
+        "`ce_type`",
+        "`waybill.order.<state>.v1`, the state that the order came into: "
+        + ", ".join(code(state.value) for state in State),
+    ),
     ("`ce_source`", "`/tenants/<tenant>`"),
     ("`ce_subject`", "The order's id"),
     ("`ce_time`", "When the event happened, UTC"),
