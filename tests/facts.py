@@ -119,6 +119,15 @@ def after(order: Order, *facts: Fact) -> Order:
 
 def settled(order: Order) -> Order:
     """The order once all that the core itself appends is in the log."""
+    steps = told(order)
+    return steps[-1][1] if steps else order
+
+
+def told(order: Order) -> list[tuple[Fact, Order]]:
+    """What the core itself appends until the order waits for a step or rests, and after each."""
+    steps: list[tuple[Fact, Order]] = []
     while isinstance(decision := decide(order, WORKER), Append):
+        assert len(steps) < 20, "the core goes on and on"
         order = after(order, decision.fact)
-    return order
+        steps.append((decision.fact, order))
+    return steps

@@ -29,6 +29,7 @@ from tests.facts import (
     started,
     step,
     succeeded,
+    told,
 )
 
 ANNOUNCED = [way for way in OnUnknown if way is not OnUnknown.REPEAT]
@@ -40,11 +41,7 @@ def run(name: str, *, recover: bool = False) -> RunStep:
 
 def appended(order: Order) -> list[str]:
     """The kinds of facts that the core itself appends until the order waits for a step or ends."""
-    kinds = []
-    while isinstance(decision := decide(order, WORKER), Append):
-        kinds.append(type(decision.fact).__name__)
-        order = after(order, decision.fact)
-    return kinds
+    return [type(fact).__name__ for fact, _ in told(order)]
 
 
 def test_steps_run_in_the_order_of_the_waybill() -> None:
@@ -63,8 +60,8 @@ def test_steps_run_in_the_order_of_the_waybill() -> None:
 
 def test_a_critical_failure_fails_the_order() -> None:
     order = given(accepted(step("a"), step("b")), succeeded("a"), failed("b", code="no_money"))
-    told = OrderFailed(expected=3, step="b", plugin="the b plugin", failure=reason(code="no_money"))
-    assert decide(order, WORKER) == Append(told)
+    end = OrderFailed(expected=3, step="b", plugin="the b plugin", failure=reason(code="no_money"))
+    assert decide(order, WORKER) == Append(end)
     assert decide(settled(order), WORKER) == Rest()
 
 
@@ -93,8 +90,8 @@ def test_a_post_step_never_fails_an_order(result: Fact) -> None:
 
 def test_a_step_without_items_is_skipped_unsent_and_unannounced() -> None:
     order = given(accepted(announced("a", items=())))
-    told = StepSkipped(step="a", attempt=1, reason="no items for it")
-    assert decide(order, WORKER) == Append(told)
+    skip = StepSkipped(step="a", attempt=1, reason="no items for it")
+    assert decide(order, WORKER) == Append(skip)
     assert appended(order) == ["StepSkipped", "MainPhaseCompleted", "OrderCompleted"]
 
 
