@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from streams.topics import Topics
 from waybill.clock import random_bytes
 from waybill.ports import free_port
+from waybill.running import FAILED
 
 ROOT = Path(__file__).parents[2]
 DEFAULTS = ROOT / "waybill" / "defaults"
@@ -180,11 +181,14 @@ class Stack:
         )
 
     def until(self, wanted: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
-        """What `wanted` gives once it gives something."""
+        """What `wanted` gives once it gives something; who wants to be started again, is."""
         deadline = time.monotonic() + seconds
         while not (found := wanted()):
-            for name, process in self.processes.items():
-                if process.poll() not in {None, -signal.SIGKILL}:
+            for name, process in list(self.processes.items()):
+                code = process.poll()
+                if code == FAILED:
+                    self.start(name)
+                elif code not in {None, -signal.SIGKILL}:
                     raise AssertionError(f"{name} ended: {self.log_file(name).read_text()[-2000:]}")
             assert time.monotonic() < deadline, f"not within {seconds:.0f} s; see {self.folder}"
             time.sleep(0.05)
