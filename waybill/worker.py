@@ -140,6 +140,7 @@ def _intake(parts: _Parts, orchestrator: Orchestrator) -> IntakeAgent:
             ring=parts.ring,
             now=clock.utc_now,
             random_bytes=clock.random_bytes,
+            monotonic=clock.monotonic,
             held=lambda: orchestrator.held,
             fatal=parts.ending.fatal,
         )

@@ -12,6 +12,7 @@ from schemas.events import Event
 from schemas.problems import Problem, RefusedError
 from streams.agents import metrics
 from streams.agents.fate import Fatal, guarded
+from streams.agents.inbox import Inbox, until_loop_is_free
 from streams.agents.journal import Journal
 from streams.agents.keyring import KeyRing
 from streams.agents.rejections import DEFAULT_TENANT, Refused, Rejections
@@ -19,6 +20,8 @@ from streams.core.intake import Intake, Prepared, Submission, acceptance
 from streams.core.sealing import NONCE_BYTES
 from streams.kafka.reader import Record, Records
 
+AT_ONCE = 100
+INBOX_RECORDS = 2_000
 MOST_HELD = 50_000
 HELD_AGAIN_S = 0.2
 
@@ -44,6 +47,7 @@ class _Chunk:
 class _Ledger:
     """What of one partition is durable elsewhere, in the order it was read."""
 
+    partition: int
     position: int
     open: deque[_Chunk] = field(default_factory=deque)
 
@@ -64,6 +68,7 @@ class Desk:
     ring: KeyRing
     now: Callable[[], datetime]
     random_bytes: Callable[[int], bytes]
+    monotonic: Callable[[], float]
     held: Callable[[], int]
     fatal: Fatal
 
@@ -74,9 +79,7 @@ class IntakeAgent:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._ledgers: dict[int, _Ledger] = {}
-        self._inbox: list[tuple[_Ledger, int, Records]] = []
-        self._arrived = asyncio.Event()
-        self._taken = asyncio.Event()
+        self._inbox: Inbox[_Ledger] = Inbox(INBOX_RECORDS)
         self._writing: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -98,27 +101,22 @@ class IntakeAgent:
         past what was fetched while the partitions were being moved.
         """
         del ends
-        self._ledgers = {number: _Ledger(offset) for number, offset in committed.items()}
+        self._ledgers = {number: _Ledger(number, offset) for number, offset in committed.items()}
         return committed
 
     def revoked(self) -> None:
         """Forgets its place; what is being written lands or is read again."""
         self._ledgers = {}
-        self._inbox = []
-        self._taken.set()
+        self._inbox.clear()
 
     async def chunk(self, partition: int, records: Records) -> None:
         """Takes records; waits while too many orders are in memory."""
         ledger = self._ledgers.get(partition)
         if ledger is None:
             return
-        self._inbox.append((ledger, partition, records))
-        self._arrived.set()
         while self._desk.held() > MOST_HELD:  # noqa: ASYNC110 (rare, and an event per order costs)
             await asyncio.sleep(HELD_AGAIN_S)
-        while len(self._inbox) > 2 * len(self._ledgers) > 0:
-            self._taken.clear()
-            await self._taken.wait()
+        await self._inbox.put(ledger, records)
 
     def committable(self, partition: int) -> int | None:
         """Behind the first record whose outcome is not durable."""
@@ -127,17 +125,14 @@ class IntakeAgent:
 
     async def _loop(self) -> None:
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            taken, self._inbox = self._inbox, []
-            self._taken.set()
-            await self._take(taken)
+            await until_loop_is_free(self._desk.monotonic)
+            await self._take(await self._inbox.take(AT_ONCE))
 
-    async def _take(self, taken: list[tuple[_Ledger, int, Records]]) -> None:
+    async def _take(self, taken: list[tuple[_Ledger, Records]]) -> None:
         writes: list[list[Rejecting | Prepared]] = []
         subjects: dict[str, dict[str, None]] = {}
-        for _, partition, records in taken:
-            outcomes = [self._outcome(partition, record) for record in records]
+        for ledger, records in taken:
+            outcomes = [self._outcome(ledger.partition, record) for record in records]
             writes.append(outcomes)
             for outcome in outcomes:
                 if isinstance(outcome, Prepared):
@@ -147,7 +142,7 @@ class IntakeAgent:
             for tenant, wanted in subjects.items()
             for subject, key in (await self._desk.ring.made(tenant, wanted)).items()
         }
-        for (ledger, _, records), outcomes in zip(taken, writes, strict=True):
+        for (ledger, records), outcomes in zip(taken, writes, strict=True):
             chunk = _Chunk(records[-1].offset)
             ledger.open.append(chunk)
             rejecting = [outcome for outcome in outcomes if not isinstance(outcome, Prepared)]

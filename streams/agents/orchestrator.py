@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from schemas.codec import UndecodableError
-from schemas.events import Event, Result
+from schemas.events import Event, OrderAccepted, Result
 from streams.agents import metrics
 from streams.agents.fate import Fatal, StoreCalls, guarded
+from streams.agents.inbox import Inbox
 from streams.agents.journal import AGAIN_AFTER_S, Journal
 from streams.agents.partition import Key, Partition
 from streams.agents.stages import NotSentError
@@ -20,6 +21,7 @@ from streams.kafka.reader import Records
 APPLIED_EVERY_S = 0.1
 WATCH_EVERY_S = 1.0
 UNSEEN_AFTER_S = 5.0
+AT_ONCE = 250
 INBOX_RECORDS = 20_000
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,9 @@ class Snapshots(Protocol):
 
     def applied(self) -> dict[int, int]:
         """The last applied offset per partition."""
+
+    def begun_elsewhere(self, begun: Mapping[str, tuple[int, int]]) -> set[str]:
+        """Those that the store has with an acceptance at another (partition, offset)."""
 
     def load(self, order_ids: Sequence[str]) -> dict[str, Order]:
         """The orders that the store knows."""
@@ -65,10 +70,7 @@ class Orchestrator:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._partitions: dict[int, Partition] = {}
-        self._inbox: list[tuple[Partition, Records]] = []
-        self._waiting = 0
-        self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
+        self._inbox: Inbox[Partition] = Inbox(INBOX_RECORDS)
         self._running: dict[Key, asyncio.Future[Any]] = {}
         self._written: dict[Key, float] = {}
         self._draining = False
@@ -131,20 +133,13 @@ class Orchestrator:
         if self._partitions:
             log.info("partitions revoked: %s", sorted(self._partitions))
         self._partitions = {}
-        self._inbox, self._waiting = [], 0
-        self._room.set()
+        self._inbox.clear()
 
     async def chunk(self, partition: int, records: Records) -> None:
         """Takes records; waits while too many wait already."""
         held = self._partitions.get(partition)
-        if held is None:
-            return
-        self._inbox.append((held, records))
-        self._waiting += len(records)
-        self._arrived.set()
-        while self._waiting > INBOX_RECORDS:
-            self._room.clear()
-            await self._room.wait()
+        if held is not None:
+            await self._inbox.put(held, records)
 
     def committable(self, partition: int) -> int | None:
         """See `Partition.committable`."""
@@ -153,27 +148,39 @@ class Orchestrator:
 
     async def _fold_loop(self) -> None:
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            taken, self._inbox, self._waiting = self._inbox, [], 0
-            self._room.set()
-            await self._fold(taken)
+            await self._fold(await self._inbox.take(AT_ONCE))
+            await asyncio.sleep(0)
 
     async def _fold(self, taken: list[tuple[Partition, Records]]) -> None:
         read = [(part, self._decoded(part, records)) for part, records in taken]
-        unknown = {
-            event.envelope.order_id
-            for part, events in read
-            for _, event in events
-            if event.envelope.order_id not in part.orders
-        }
-        loaded: dict[str, Order] = {}
-        if unknown:
-            wanted = list(unknown)
-            loaded = await self._means.calls.read(lambda: self._means.snapshots.load(wanted))
+        loaded = await self._loaded(read)
         for part, events in read:
             if self._partitions.get(part.number) is part:
                 await self._fold_chunk(part, events, loaded)
+
+    async def _loaded(
+        self, read: list[tuple[Partition, list[tuple[int, Event]]]]
+    ) -> Mapping[str, Order]:
+        """What the store knows of the orders that are not in memory.
+
+        An order that begins with the acceptance just read is folded from there instead: the store
+        may be ahead, but all that it has read is still to come.
+        """
+        begun: dict[str, tuple[int, int]] = {}
+        wanted: set[str] = set()
+        for part, events in read:
+            for offset, event in events:
+                order_id = event.envelope.order_id
+                if order_id in part.orders or order_id in begun or order_id in wanted:
+                    continue
+                if isinstance(event.fact, OrderAccepted):
+                    begun[order_id] = (part.number, offset)
+                else:
+                    wanted.add(order_id)
+        snapshots, calls = self._means.snapshots, self._means.calls
+        if begun:
+            wanted |= await calls.read(lambda: snapshots.begun_elsewhere(begun))
+        return await calls.read(lambda: snapshots.load(list(wanted))) if wanted else {}
 
     def _decoded(self, part: Partition, records: Records) -> list[tuple[int, Event]]:
         decode = self._means.journal.memo.decode

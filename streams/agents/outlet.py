@@ -31,7 +31,7 @@ Send: TypeAlias = Callable[
 """`await send(topic, key, value, headers)` hands a record over; what it returns is awaited for
 the acknowledgement. Records of one key must keep their order."""
 
-_BATCH = 500
+_BATCH = 200
 _BUSY_S = 0.05
 _IDLE_S = 0.25
 _SLOWER = 1.3
