@@ -12,8 +12,6 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from fastavro import parse_schema, schemaless_writer
 
-SUBJECT = "/subjects/orders-value/versions/latest"
-
 
 def encoded(order: dict[str, Any], registered: dict[str, Any]) -> bytes:
     """A zero byte, the schema's id, the record; what has no field of its own goes into `more`."""
@@ -34,7 +32,8 @@ def _text(value: Any) -> Any:
 
 async def submit(kafka: str, api: str, order: dict[str, Any], topic: str = "orders") -> None:
     """Asks the API for the schema, as a Confluent serializer does, and sends one record."""
-    with urllib.request.urlopen(f"{api}{SUBJECT}") as answer:  # noqa: ASYNC210,S310 - once, to the API
+    subject = f"{api}/subjects/{topic}-value/versions/latest"
+    with urllib.request.urlopen(subject) as answer:  # noqa: ASYNC210,S310 - once, to the API
         registered = json.load(answer)
     producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", enable_idempotence=True)
     await producer.start()

@@ -154,7 +154,9 @@ def typed(command: click.Command, arguments: list[str]) -> None:
         assert below is not None, f"there is no command {arguments[0]}"
         typed(below, arguments[1:])
     else:
-        command.make_context(command.name, list(arguments)).close()
+        # Below the group, as when it is typed: commands remember the options for help.
+        group = click.Context(cli, **cli.context_settings)
+        command.make_context(command.name, list(arguments), group).close()
 
 
 def runs(arguments: list[str]) -> None:
