@@ -12,9 +12,10 @@ from schemas.codec import encode
 from schemas.events import OrderAccepted
 from schemas.orders import MAX_ORDER_BYTES, read_document
 from streams.core.intake import acceptance
-from streams.core.sealing import SECTIONS, fingerprint, unseal
+from streams.core.sealing import fingerprint, unseal
 from tests.unit.core.taking import KEY, KEYS, taken
 
+SECTIONS = ("customerDetails", "billingDetails", "deliveryDetails", "recipientDetails", "payment")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = st.text("abcdef", min_size=1, max_size=6)
 LEAVES = (

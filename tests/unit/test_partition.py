@@ -148,7 +148,6 @@ class Bookkeeping(RuleBasedStateMachine):
         self.log: list[str] = []
         self.since: dict[str, int] = {}
         self.held: set[str] = set()
-        self.settled = True
 
     @rule(
         chunk=st.lists(st.sampled_from(NAMES), min_size=1, max_size=5),
