@@ -36,7 +36,7 @@ from tests.facts import (
 
 WORKERS = ("worker-1", "worker-2")
 IDS = ("order-1", "order-2", "order-3")
-NAMES = ("a", "b", "c", "d")
+NAMES = ("d", "b", "a", "c")
 STEPS = [
     st.builds(
         step,

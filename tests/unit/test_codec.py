@@ -145,6 +145,12 @@ def test_what_is_no_event_is_undecodable_in_words(
     assert word in str(refused.value)
 
 
+@pytest.mark.parametrize("items", [None, (), (0,), (2, 1)], ids=str)
+def test_no_items_are_not_all_items(items: tuple[int, ...] | None) -> None:
+    fact = decode(encode(event(accepted(step("a", items=items))))).fact
+    assert fact == accepted(step("a", items=items))
+
+
 def test_a_memo_hands_back_what_it_encoded_once() -> None:
     memo, written = Memo(), event(succeeded("a"))
     value = memo.encode(written)

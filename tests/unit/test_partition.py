@@ -113,6 +113,14 @@ def test_an_order_touched_again_waits_for_its_newer_event() -> None:
     assert list(part.forgettable()) == ["a"]
 
 
+def test_an_order_touched_again_holds_back_no_other() -> None:
+    part = partition()
+    for order in ("a", "b", "a"):
+        read(part, order, moves=False)
+    part.applied = 11
+    assert list(part.forgettable()) == ["b"]
+
+
 def test_resting_again_without_a_new_event_changes_nothing() -> None:
     part = partition()
     read(part, "a", moves=False)

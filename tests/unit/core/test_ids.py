@@ -1,5 +1,6 @@
 """Ids and keys stay what they are for ever, and differ where what they stand for does."""
 
+from hashlib import sha256
 from itertools import combinations
 from uuid import UUID, uuid5
 
@@ -71,3 +72,11 @@ def test_references_are_twelve_characters_that_people_can_read_out() -> None:
     for reference in (ids.order_reference("o"), ids.subscription_reference("t", "e")):
         assert len(reference) == 12
         assert set(reference) <= set("ABCDEFGHJKLMNPQRSTUVWXYZ23456789"), "no I, O, 0 or 1"
+
+
+def test_references_are_the_same_in_every_version() -> None:
+    references = "".join(ids.order_reference(f"order-{number}") for number in range(100))
+    assert len(set(references)) == 32, "every letter is in use"
+    assert sha256(references.encode()).hexdigest() == (
+        "e2c6a57a13f25a7c362514ccc4a57788599076f420494d1d7f6bcfdaa55dd8cc"
+    )
