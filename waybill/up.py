@@ -47,7 +47,7 @@ def run_up(settings: Settings) -> int:
         settings.check_exposure()
         _check_ports(settings)
         # Made here, once: of the processes only some may make keys, and they start together.
-        load_keys(settings.keys, create=settings.keys == settings.data / "keys.json")
+        load_keys(settings.keys, create=settings.keys_are_ours)
         with _kafka(settings) as cluster:
             return asyncio.run(_up(settings, cluster, started))
     except _EXPECTED as error:
