@@ -1,7 +1,6 @@
 """Snapshots for workers: how far the store is, and orders as it holds them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, select

@@ -145,8 +145,11 @@ def decode(value: bytes | None) -> Event:
     kind = _BY_NAME.get(name)
     if kind is None:
         raise UndecodableError("unknown_fact", f"this version does not know the fact {name}")
-    for field in _CONVERTED[kind]:
-        body[field] = _FROM_AVRO[field](body[field])
+    try:
+        for field in _CONVERTED[kind]:
+            body[field] = _FROM_AVRO[field](body[field])
+    except ValueError as problem:
+        raise UndecodableError("unknown_word", f"{field} of {name}: {problem}") from problem
     fact: Fact = kind(**body)
     return Event(Envelope(**record), fact)
 

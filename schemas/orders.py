@@ -8,7 +8,7 @@ from fastavro import schemaless_reader
 
 from schemas.codec import HEADER, MAGIC
 from schemas.problems import Problem, RefusedError
-from schemas.registry import by_id
+from schemas.registry import ORDERS, by_id
 
 Document: TypeAlias = dict[str, Any]
 
@@ -62,7 +62,7 @@ def _avro(value: bytes) -> Any:
         raise _refused("malformed", "the record ends within its schema id", "send whole records")
     _, schema_id = HEADER.unpack_from(value)
     schema = by_id(schema_id)
-    if schema is None:
+    if schema is None or schema.subject != ORDERS:
         raise _refused(
             "unknown_schema",
             f"schema id {schema_id} is not known",

@@ -73,6 +73,7 @@ class Orchestrator:
         self._inbox: Inbox[Partition] = Inbox(INBOX_RECORDS)
         self._running: dict[Key, asyncio.Future[Any]] = {}
         self._written: dict[Key, float] = {}
+        self._folding = asyncio.Lock()
         self._draining = False
         self._loops: list[asyncio.Task[None]] = []
 
@@ -148,7 +149,9 @@ class Orchestrator:
 
     async def _fold_loop(self) -> None:
         while True:
-            await self._fold(await self._inbox.take(AT_ONCE))
+            taken = await self._inbox.take(AT_ONCE)
+            async with self._folding:
+                await self._fold(taken)
             await asyncio.sleep(0)
 
     async def _fold(self, taken: list[tuple[Partition, Records]]) -> None:
@@ -306,10 +309,12 @@ class Orchestrator:
             if all(part.applied >= part.position - 1 for part in self._partitions.values()):
                 continue
             applied = await self._means.calls.read(self._means.snapshots.applied)
-            for part in self._partitions.values():
-                part.applied = applied.get(part.number, part.applied)
-                for order_id in part.forgettable():
-                    part.under_way.pop(order_id, None)
+            # Not in the middle of a fold: what it found in memory must stay there to its end.
+            async with self._folding:
+                for part in self._partitions.values():
+                    part.applied = applied.get(part.number, part.applied)
+                    for order_id in part.forgettable():
+                        part.under_way.pop(order_id, None)
 
     async def _watch_loop(self) -> None:
         while True:

@@ -104,7 +104,7 @@ class Intake:
             external_id=external_id,
             subscription_reference=subscription,
             subject=subject_of(keys, document, order_id),
-            fingerprint=fingerprint(keys, document),
+            fingerprint=_fingerprint(keys, document),
             resolution=_resolution(sequencer, document, order_type),
             config_version=sequencer.configuration.version,
         )
@@ -169,6 +169,15 @@ def effective_date(document: Document, now: datetime) -> str:
             except ValueError:
                 continue
     return now.date().isoformat()
+
+
+def _fingerprint(keys: TenantKeys, document: Document) -> bytes:
+    try:
+        return fingerprint(keys, document)
+    except TypeError:
+        raise _refused(
+            "malformed", "the order is nested too deep", "nest at most 250 levels"
+        ) from None
 
 
 def _order_type(document: Document, configuration: Configuration) -> str:

@@ -117,7 +117,9 @@ def applies(order: Order | None, event: Event) -> bool:
         return order is None and isinstance(fact, OrderAccepted)
     if isinstance(fact, StepResult):
         return _is_open(order, event.envelope.run, fact)
-    if isinstance(fact, StepStarted) and not _is_open(order, event.envelope.run, fact):
+    if isinstance(fact, StepStarted) and (
+        order.started_by is not None or not _is_open(order, event.envelope.run, fact)
+    ):
         return False
     return fact.expected == order.sequence
 
