@@ -50,6 +50,9 @@ class Drawer:
     def __init__(self, *keys: DataKey) -> None:
         self.keys = {key.subject: key for key in keys}
 
+    def at_hand(self, *_: Any) -> dict[str, DataKey]:
+        return {}
+
     def keys_for(self, *_: Any) -> dict[str, DataKey]:
         raise AssertionError("a rejection makes no keys")
 
