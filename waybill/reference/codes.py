@@ -99,6 +99,7 @@ CODES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "offsets_retention_unknown": ("we may not read it", "see that it is 90 days or more"),
         "not_avro": ("a record of `order-events` is not an event", "find out who wrote it"),
         "unknown_fact": ("an event of a newer version", "upgrade this process"),
+        "unknown_word": ("an event with a word of a newer version", "upgrade this process"),
         "views_outdated": ("filled by another version", "`waybill rebuild`"),
     },
     "A step failed or is in doubt": {
