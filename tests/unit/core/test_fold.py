@@ -146,7 +146,6 @@ def test_the_first_announcement_of_an_attempt_wins() -> None:
     assert after(order, started("a", 1, "worker-8")) is order
 
 
-@pytest.mark.xfail(strict=True, reason="only the sequence stands against a second announcement")
 def test_an_announced_attempt_is_not_announced_again() -> None:
     order = given(accepted(announced("a")), started("a", 1, "worker-7"))
     assert after(order, started("a", order.sequence, "worker-8")) is order
