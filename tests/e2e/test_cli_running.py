@@ -4,6 +4,7 @@ import json
 import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from aiokafka import ConsumerRecord
 from tests.e2e.stack import Stack, an_order
 
 DIES_WITH_ITS_ORDER = 30
+LONGER_THAN_THE_API_WAITS = 6
 
 
 @pytest.fixture
@@ -40,6 +42,17 @@ def test_submit_waits_for_the_end_and_shows_the_order(stack: Stack, order_file: 
     assert waited["status"] == "complete"
     assert waited["timeline"][-1]["type"] == "OrderCompleted"
     assert waited["process_events"]["items"][0]["callouts"]
+
+
+def test_submit_waits_through_the_crash_of_a_worker(stack: Stack, order_file: Path) -> None:
+    stack.kill("worker")
+    command = [sys.executable, "-m", "waybill", "submit", "--wait", "--json", str(order_file)]
+    waiting = subprocess.Popen(command, env=stack.environment, stdout=subprocess.PIPE, text=True)
+    time.sleep(LONGER_THAN_THE_API_WAITS)
+    stack.start("worker")
+    said, _ = waiting.communicate(timeout=40)
+    assert waiting.returncode == 0
+    assert json.loads(said)["status"] == "complete"
 
 
 def test_submit_ends_with_one_where_the_order_failed(stack: Stack, order_file: Path) -> None:

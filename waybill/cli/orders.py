@@ -115,9 +115,15 @@ def _states(
     """The order and its timeline whenever there is something new, to its end."""
     until, known = clock.monotonic() + timeout, -1
     while True:
-        order = api.get(f"/orders/{order_id}", min_offset=token)
+        try:
+            order = api.get(f"/orders/{order_id}", min_offset=token)
+        except ReportedError as error:
+            if error.problem.get("code") != "view_behind" or clock.monotonic() > until:
+                raise
+            continue  # the API waits for the views, and gives up sooner than we do
         timeline = api.get(f"/orders/{order_id}/timeline")["items"]
-        if len(timeline) > known:
+        # The timeline may be newer than the order: its end is told in any case.
+        if len(timeline) > known or order["status"] in ENDS:
             known = len(timeline)
             yield order, timeline
         if order["status"] in ENDS:
