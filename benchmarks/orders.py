@@ -28,7 +28,8 @@ async def produce(bootstrap: str, orders: int, rate: float | None, batch: str = 
     await producer.start()
     order, began = document(), time.perf_counter()
     for number in range(orders):
-        order["external_id"] = f"{batch}{number:07d}"
+        # The moment of sending travels in the id, so that latency counts from there.
+        order["external_id"] = f"{batch}{number:07d}@{time.time():.6f}"
         order["customerDetails"] = {
             "firstName": "Ada",
             "lastName": f"Byron{number}",

@@ -30,7 +30,11 @@ def configuration(base: str) -> dict[str, object]:
                 "name": "calloutPlugin",
                 "id": name,
                 "on_unknown": "repeat",
-                "options": {"endpoint": f"{base}/{name}", "timeoutValue": 30_000},
+                "options": {
+                    "endpoint": f"{base}/{name}",
+                    "timeoutValue": 30_000,
+                    "response": {"id": "id"},
+                },
             }
             for name in ("salesforce", "zuora", "callout")
         ],
@@ -87,11 +91,11 @@ def _measured(running: Stack, orders: int) -> dict[str, Any]:
     running.ready("projector", "worker")
     store = Store.open(f"sqlite:///{running.folder / 'data' / 'waybill.sqlite'}")
     asyncio.run(produce(running.bootstrap, 200, None, "warm"))
-    _wait(store, 200)
+    wait_for(store, 200)
     before = {name: running.cpu_s(name) for name in running.processes}
     began = time.perf_counter()
     asyncio.run(produce(running.bootstrap, orders, None))
-    ended = _wait(store, 200 + orders)
+    ended = wait_for(store, 200 + orders)
     took = ended - began
     used = {name: running.cpu_s(name) - before[name] for name in before}
     return {
@@ -103,7 +107,8 @@ def _measured(running: Stack, orders: int) -> dict[str, Any]:
     }
 
 
-def _wait(store: Store, orders: int) -> float:
+def wait_for(store: Store, orders: int) -> float:
+    """Waits until so many orders are complete in the store; the moment on the clock."""
     while True:
         with store.reader.connect() as connection:
             done = connection.execute(

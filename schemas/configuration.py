@@ -72,7 +72,7 @@ class Override(_Part):
 class Configuration(_Part):
     """A tenant's processing configuration, one version of it."""
 
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=2**31 - 1)
     axes: Axes = Axes()
     order_types: list[str] = []
     sequence: list[PluginEntry]

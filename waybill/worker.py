@@ -142,6 +142,7 @@ def _intake(parts: _Parts, orchestrator: Orchestrator) -> IntakeAgent:
             random_bytes=clock.random_bytes,
             monotonic=clock.monotonic,
             held=lambda: orchestrator.held,
+            behind=lambda: orchestrator.behind,
             fatal=parts.ending.fatal,
         )
     )

@@ -24,6 +24,8 @@ AT_ONCE = 100
 INBOX_RECORDS = 2_000
 MOST_HELD = 50_000
 HELD_AGAIN_S = 0.2
+MOST_BEHIND = 200
+BEHIND_AGAIN_S = 0.005
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,11 @@ class _Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What intake works with. `held` counts the orders that the worker has in memory."""
+    """What intake works with.
+
+    `held` counts the orders that the worker has in memory, `behind` the records that it wrote
+    and has yet to read back.
+    """
 
     topic: str
     intake: Intake
@@ -70,6 +76,7 @@ class Desk:
     random_bytes: Callable[[int], bytes]
     monotonic: Callable[[], float]
     held: Callable[[], int]
+    behind: Callable[[], int]
     fatal: Fatal
 
 
@@ -126,6 +133,8 @@ class IntakeAgent:
     async def _loop(self) -> None:
         while True:
             await until_loop_is_free(self._desk.monotonic)
+            while self._desk.behind() > MOST_BEHIND:  # noqa: ASYNC110 (an event per record costs)
+                await asyncio.sleep(BEHIND_AGAIN_S)
             await self._take(await self._inbox.take(AT_ONCE))
 
     async def _take(self, taken: list[tuple[_Ledger, Records]]) -> None:

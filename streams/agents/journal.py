@@ -50,10 +50,17 @@ class Journal:
         return self.writer.append(self.topic, event.envelope.lane.encode(), self.memo.encode(event))
 
     async def write(self, event: Event) -> None:
-        """Returns when the event is durable; a known result is never dropped."""
+        """Returns when the event is durable; a known result is never dropped.
+
+        Raises at once where the event cannot be encoded, which no repetition would mend.
+        """
+        await self.ensured(event, self.append(event))
+
+    async def ensured(self, event: Event, written: "asyncio.Future[Place]") -> None:
+        """Returns when the event is durable: by the write under way, else by further ones."""
         while True:
             try:
-                await self.append(event)
+                await written
             except Exception as problem:  # noqa: BLE001 (whatever it was, it is not durable yet)
                 log.warning(
                     "an event is written again: %r",
@@ -61,5 +68,6 @@ class Journal:
                     extra={"order": event.envelope.order_id},
                 )
                 await asyncio.sleep(AGAIN_AFTER_S)
+                written = self.append(event)
             else:
                 return

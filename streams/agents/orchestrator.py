@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from schemas.codec import UndecodableError
-from schemas.events import Event, OrderAccepted, Result
+from schemas.events import Event, OrderAccepted, Result, StepInDoubt
+from schemas.steps import ErrorKind, Failure
 from streams.agents import metrics
 from streams.agents.fate import Fatal, StoreCalls, guarded
 from streams.agents.inbox import Inbox
@@ -25,6 +26,14 @@ AT_ONCE = 250
 INBOX_RECORDS = 20_000
 
 log = logging.getLogger(__name__)
+
+UNRECORDABLE = Failure(
+    kind=ErrorKind.PERMANENT,
+    code="unrecordable",
+    message="the step ended with a result that the log cannot hold",
+    buyer_message="We could not process your order. Please contact customer service.",
+    definite=False,
+)
 
 
 class Snapshots(Protocol):
@@ -94,6 +103,16 @@ class Orchestrator:
     def held(self) -> int:
         """Orders in memory."""
         return sum(len(partition.orders) for partition in self._partitions.values())
+
+    @property
+    def behind(self) -> int:
+        """Records that this process wrote to its own live partitions and has not read back."""
+        journal = self._means.journal
+        return sum(
+            max(0, journal.writer.end(journal.topic, part.number) - part.position)
+            for part in self._partitions.values()
+            if part.live
+        )
 
     @property
     def moving(self) -> int:
@@ -242,9 +261,7 @@ class Orchestrator:
         order = part.orders[order_id]
         decision = decide(order, self._means.journal.worker)
         key = _key(order, decision)
-        before = part.under_way.pop(order_id, None)
-        if before is not None and before != key:
-            self._written.pop(before, None)
+        part.under_way.pop(order_id, None)
         if key is None or isinstance(decision, Rest):
             part.rests(order_id)
             return
@@ -254,20 +271,18 @@ class Orchestrator:
             self._act(order, decision, key)
 
     def _act(self, order: Order, decision: RunStep | Append, key: Key) -> None:
-        if key in self._running or key in self._written:
+        if self._is_done(key):
             return
         if isinstance(decision, RunStep):
             self._running[key] = asyncio.ensure_future(self._run(order, decision, key))
-            return
-        appended = self._means.journal.append(self._means.journal.event(order, decision.fact))
-        self._running[key] = appended
-        appended.add_done_callback(lambda ack: self._appended(order, key, ack))
+        else:
+            self._append(order, key, self._means.journal.event(order, decision.fact))
 
     async def _run(self, order: Order, run: RunStep, key: Key) -> None:
         done = False
         try:
             result = await self._means.perform(order, run, lambda: self._is_mine(order, key))
-            await self._means.journal.write(self._means.journal.event(order, result))
+            await self._record(order, result)
             done = True
         except NotSentError:
             log.warning("a step was not sent in time", extra={"order": order.id})
@@ -275,6 +290,41 @@ class Orchestrator:
             log.exception("a step ended without a result", extra={"order": order.id})
         finally:
             self._ended(order, key, written=done)
+
+    async def _record(self, order: Order, result: Result) -> None:
+        journal = self._means.journal
+        try:
+            event = journal.event(order, result)
+            written = journal.append(event)
+            self._write_ahead(evolve(order, event, order.offset))
+            await journal.ensured(event, written)
+        except (ValueError, TypeError, OverflowError):
+            # It has happened and cannot be told; performing it again would end the same way.
+            log.exception("a result cannot be recorded", extra={"order": order.id})
+            doubt = StepInDoubt(step=result.step, attempt=result.attempt, failure=UNRECORDABLE)
+            await journal.write(journal.event(order, doubt))
+
+    def _write_ahead(self, order: Order | None) -> None:
+        """Writes what follows from a result together with it: that saves reading it back first.
+
+        Should another result have been first, the fold ignores what does not follow from that.
+        """
+        while order is not None:
+            decision = decide(order, self._means.journal.worker)
+            key = _key(order, decision)
+            if not isinstance(decision, Append) or key is None or self._is_done(key):
+                return
+            event = self._means.journal.event(order, decision.fact)
+            self._append(order, key, event)
+            order = evolve(order, event, order.offset)
+
+    def _append(self, order: Order, key: Key, event: Event) -> None:
+        appended = self._means.journal.append(event)
+        self._running[key] = appended
+        appended.add_done_callback(lambda ack: self._appended(order, key, ack))
+
+    def _is_done(self, key: Key) -> bool:
+        return key in self._running or key in self._written
 
     def _is_mine(self, order: Order, key: Key) -> bool:
         part = self._part_of(order.id)
@@ -292,12 +342,11 @@ class Orchestrator:
 
     def _ended(self, order: Order, key: Key, *, written: bool) -> None:
         del self._running[key]
-        part = self._part_of(order.id)
         if written:
             self._written[key] = self._means.monotonic()
-            if part is None or part.under_way.get(order.id) != key:
-                self._written.pop(key, None)
-        elif part is not None and part.live and not self._draining:
+            return
+        part = self._part_of(order.id)
+        if part is not None and part.live and not self._draining:
             self._settle(part, order.id)
 
     def _part_of(self, order_id: str) -> Partition | None:
@@ -320,23 +369,23 @@ class Orchestrator:
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             long_ago = self._means.monotonic() - UNSEEN_AFTER_S
+            while self._written and next(iter(self._written.values())) < long_ago:
+                del self._written[next(iter(self._written))]
             for part in list(self._partitions.values()):
                 if part.live and not self._draining:
-                    self._wake_stalled(part, long_ago)
+                    self._wake_stalled(part)
             metrics.ORDERS_HELD.set(self.held)
             metrics.ORDERS_MOVING.set(self.moving)
             metrics.STEPS_IN_FLIGHT.set(len(self._running))
 
-    def _wake_stalled(self, part: Partition, long_ago: float) -> None:
+    def _wake_stalled(self, part: Partition) -> None:
         """A moving order with nothing under way is decided again."""
         for order_id in list(part.first):
             key = part.under_way.get(order_id)
-            if key in self._running or (key is not None and self._written.get(key, 0) > long_ago):
+            if key is not None and self._is_done(key):
                 continue
             metrics.STALLED.inc()
             log.error("a moving order has nothing under way", extra={"order": order_id})
-            if key is not None:
-                self._written.pop(key, None)
             self._settle(part, order_id)
 
 

@@ -57,7 +57,8 @@ class Rejections:
         """Returns when the rejection is durable."""
         metrics.ORDERS_REJECTED.labels(problem.code).inc()
         log.warning("order rejected: %s at %s", problem.code, refused.origin)
-        keys = self.keys.get(refused.tenant) or self.keys[DEFAULT_TENANT]
+        tenants = (refused.tenant, DEFAULT_TENANT, *self.keys)
+        keys = next(self.keys[tenant] for tenant in tenants if tenant in self.keys)
         value = seal_rejected(keys, refused.value, self.random_bytes(NONCE_BYTES))
         headers = _headers(refused, problem)
         while True:

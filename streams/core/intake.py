@@ -190,7 +190,7 @@ def _order_type(document: Document, configuration: Configuration) -> str:
         near = get_close_matches(order_type, known, 1)
         raise _refused(
             "unknown_order_type",
-            f"{given!r} is not an order type",
+            f"{given[:MAX_REFERENCE]!r} is not an order type",
             f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}",
             "/order_type",
         )
@@ -210,14 +210,19 @@ def _text(document: Document, member: str) -> str | None:
     value = document.get(member)
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or len(value) > MAX_REFERENCE:
+    if not isinstance(value, str) or not _is_reference(value):
         raise _refused(
             "malformed",
-            f"{member} is not a text of at most {MAX_REFERENCE} characters",
+            f"{member} is not a text of at most {MAX_REFERENCE} characters without control ones",
             f"send {member} as a JSON string",
             f"/{member}",
         )
     return value
+
+
+def _is_reference(text: str) -> bool:
+    """Short, and printable: ids are derived from it, parted by a control character."""
+    return 0 < len(text) <= MAX_REFERENCE and text.isprintable()
 
 
 def _check_items(document: Document) -> None:
@@ -256,7 +261,7 @@ def _subscription(given: Any) -> str:
         named = (given.get(member) for member in ("reference", "id", "name", "path"))
         given = next((value for value in named if value), None)
     text = given.strip().rstrip("/").rsplit("/", 1)[-1] if isinstance(given, str) else ""
-    if not text or len(text) > MAX_REFERENCE:
+    if not _is_reference(text):
         raise _refused(
             "malformed",
             "forSubscription does not name a subscription",

@@ -1,10 +1,10 @@
 """An order and how events change it. Start reading here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, assert_never
+from types import MappingProxyType
+from typing import Any, NamedTuple, assert_never
 
 from schemas.events import (
     Decision,
@@ -35,6 +35,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 ENDED = frozenset({State.COMPLETED, State.FAILED})
 
 
@@ -49,8 +50,7 @@ class StepStatus(StrEnum):
     IN_DOUBT = "in_doubt"
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far one step has come. `started` is when its first attempt opened."""
 
     status: StepStatus = StepStatus.PENDING
@@ -60,8 +60,7 @@ class Progress:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One order, folded from its events.
 
     `sequence` counts applied events. `position` is the index of the next step in the waybill,
@@ -86,9 +85,9 @@ class Order:
     attempt: int = 1
     started_by: str | None = None
     progress: tuple[Progress, ...] = ()
-    context: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    sealed: Mapping[str, tuple[Sealed, ...]] = field(default_factory=dict)
-    generations: Mapping[str, int] = field(default_factory=dict)
+    context: Mapping[str, Mapping[str, Any]] = NOTHING
+    sealed: Mapping[str, tuple[Sealed, ...]] = NOTHING
+    generations: Mapping[str, int] = NOTHING
     failed_step: str | None = None
     failure: Failure | None = None
     main_completed: bool = False
@@ -98,6 +97,13 @@ class Order:
         """The step that comes next, or None after the last one."""
         waybill = self.accepted.waybill
         return waybill[self.position] if self.position < len(waybill) else None
+
+    @property
+    def is_through(self) -> bool:
+        """Whether no step of the phase that it is in is left to be done."""
+        return (
+            self.state not in ENDED and self.state is not State.IN_DOUBT and self.open_step is None
+        )
 
     @property
     def open_step(self) -> WaybillStep | None:
@@ -117,11 +123,7 @@ def applies(order: Order | None, event: Event) -> bool:
         return order is None and isinstance(fact, OrderAccepted)
     if isinstance(fact, StepResult):
         return _is_open(order, event.envelope.run, fact)
-    if isinstance(fact, StepStarted) and (
-        order.started_by is not None or not _is_open(order, event.envelope.run, fact)
-    ):
-        return False
-    return fact.expected == order.sequence
+    return fact.expected == order.sequence and _is_due(order, event.envelope.run, fact)
 
 
 def evolve(order: Order | None, event: Event, offset: int) -> Order | None:
@@ -134,6 +136,25 @@ def evolve(order: Order | None, event: Event, offset: int) -> Order | None:
     if order is None:
         return _accepted(event, offset)
     return _changed(order, event)
+
+
+def _is_due(order: Order, run: int, fact: Decision) -> bool:
+    """Whether the order is where such a decision is made.
+
+    The sequence alone does not tell: decisions are written together with the result that they
+    follow from, and another result may have been first.
+    """
+    match fact:
+        case StepStarted():
+            return order.started_by is None and _is_open(order, run, fact)
+        case MainPhaseCompleted():
+            return not order.main_completed and order.failure is None and order.is_through
+        case OrderCompleted():
+            return order.main_completed and order.is_through
+        case OrderFailed():
+            return order.failure is not None and order.state not in ENDED
+        case _:
+            assert_never(fact)
 
 
 def _is_open(order: Order, run: int, fact: StepResult | StepStarted) -> bool:
@@ -207,17 +228,17 @@ def _with_result(order: Order, fact: Result, at: datetime) -> Order:
 
 
 def _with_decision(order: Order, fact: Decision, at: datetime) -> Order:
-    order = replace(order, sequence=order.sequence + 1, updated=at)
+    order = order._replace(sequence=order.sequence + 1, updated=at)
     match fact:
         case StepStarted(worker=worker):
             marked = _marked(order, status=StepStatus.STARTED, attempts=order.attempt)
-            return replace(order, progress=marked, started_by=worker)
+            return order._replace(progress=marked, started_by=worker)
         case MainPhaseCompleted():
-            return replace(order, state=State.POST_PROCESSING, main_completed=True)
+            return order._replace(state=State.POST_PROCESSING, main_completed=True)
         case OrderCompleted():
-            return replace(order, state=State.COMPLETED)
+            return order._replace(state=State.COMPLETED)
         case OrderFailed():
-            return replace(order, state=State.FAILED)
+            return order._replace(state=State.FAILED)
         case _:
             assert_never(fact)
 
@@ -232,8 +253,7 @@ def _failed(order: Order, fact: StepFailed, at: datetime) -> Order:
         ended = _marked(
             order, status=StepStatus.FAILED, attempts=order.attempt, ended=at, failure=failure
         )
-        return replace(
-            order,
+        return order._replace(
             state=State.PROCESSING,
             sequence=order.sequence + 1,
             updated=at,
@@ -253,8 +273,8 @@ def _in_doubt(order: Order, fact: StepInDoubt, at: datetime) -> Order:
     doubtful = _marked(
         order, status=StepStatus.IN_DOUBT, attempts=order.attempt, failure=fact.failure
     )
-    return replace(
-        order, state=State.IN_DOUBT, sequence=order.sequence + 1, updated=at, progress=doubtful
+    return order._replace(
+        state=State.IN_DOUBT, sequence=order.sequence + 1, updated=at, progress=doubtful
     )
 
 
@@ -273,9 +293,8 @@ def _advanced(
     marked = list(_marked(order, status=status, attempts=order.attempt, ended=at, failure=failure))
     following = order.position + 1
     if following < len(marked):
-        marked[following] = replace(marked[following], started=at)
-    return replace(
-        order,
+        marked[following] = marked[following]._replace(started=at)
+    return order._replace(
         state=State.POST_PROCESSING if order.main_completed else State.PROCESSING,
         sequence=order.sequence + 1,
         updated=at,
@@ -289,5 +308,5 @@ def _advanced(
 
 def _marked(order: Order, **changes: Any) -> tuple[Progress, ...]:
     marked = list(order.progress)
-    marked[order.position] = replace(marked[order.position], **changes)
+    marked[order.position] = marked[order.position]._replace(**changes)
     return tuple(marked)

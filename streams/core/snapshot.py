@@ -1,7 +1,7 @@
 """An order's folded state as bytes, beside its acceptance, which the log holds unchanged."""
 
 import base64
-from dataclasses import fields
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from schemas.events import OrderAccepted
 from schemas.steps import ErrorKind, Failure, Sealed
 from streams.core.order import Order, Progress, State, StepStatus
 
-_STATE = tuple(field.name for field in fields(Order) if field.name != "accepted")
+_STATE = tuple(name for name in Order._fields if name != "accepted")
 
 
 def state_bytes(order: Order) -> bytes:
@@ -36,6 +36,10 @@ def restored(state: bytes, accepted: OrderAccepted) -> Order:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Progress):
+        return value._asdict()
+    if isinstance(value, Mapping):
+        return dict(value)
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} is not part of an order's state")

@@ -44,6 +44,7 @@ class _Queue:
     partition: int
     waiting: deque[_Waiting] = field(default_factory=deque)
     busy: bool = False
+    end: int = 0
 
 
 def producer_factory(bootstrap: str, client_id: str, security: dict[str, Any]) -> ProducerFactory:
@@ -88,6 +89,11 @@ class LogWriter:
             await asyncio.sleep(0.005)
         if self._producer is not None:
             await self._producer.stop()
+
+    def end(self, topic: str, partition: int) -> int:
+        """The offset behind the last record that this writer knows to be there; 0: none."""
+        queue = self._queues.get((topic, partition))
+        return 0 if queue is None else queue.end
 
     def append(
         self, topic: str, key: bytes | None, value: bytes, headers: Headers = ()
@@ -171,6 +177,7 @@ class LogWriter:
         for number, waiting in enumerate(taken):
             if not waiting.written.done():
                 waiting.written.set_result((queue.partition, first + number))
+        queue.end = first + len(taken)
         queue.busy = False
         if queue.waiting:
             self._schedule()

@@ -202,7 +202,7 @@ def test_what_did_not_apply_could_as_well_not_be_there(log: Log) -> None:
     for order_id, order in log.orders.items():
         lean = folded(log.counted, order_id)
         assert lean is not None
-        assert replace(lean, offset=order.offset) == order
+        assert lean._replace(offset=order.offset) == order
 
 
 @often

@@ -21,21 +21,24 @@ class ApiMetrics:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._requests = Counter(
-            "api_requests", "Requests answered", ["route", "status"], registry=self._registry
+            "waybill_api_requests",
+            "Requests answered",
+            ["route", "status"],
+            registry=self._registry,
         )
         self._seconds = Histogram(
-            "api_request_duration_seconds",
+            "waybill_api_request_duration_seconds",
             "Seconds until a request was answered; waiting for an outcome included",
             ["route"],
             registry=self._registry,
             buckets=_BUCKETS,
         )
         Gauge(
-            "api_waiters", "Requests that wait for the views", registry=self._registry
+            "waybill_api_waiters", "Requests that wait for the views", registry=self._registry
         ).set_function(waiting)
-        self.streams = Gauge("api_streams", "Open event streams", registry=self._registry)
+        self.streams = Gauge("waybill_api_streams", "Open event streams", registry=self._registry)
         self.submitted = Counter(
-            "api_orders_submitted",
+            "waybill_api_orders_submitted",
             "Orders that Kafka acknowledged, and repetitions that produced nothing",
             ["outcome"],
             registry=self._registry,

@@ -331,7 +331,7 @@ _HEALTH = (
                 status=200,
                 description="The figures",
                 content_type="text/plain",
-                example='api_requests_total{route="submitOrder",status="202"} 1.0',
+                example='waybill_api_requests_total{route="submitOrder",status="202"} 1.0',
             ),
         ),
     ),

@@ -15,12 +15,8 @@ CODES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "several_subscriptions": ("several existing subscriptions", "one order for each"),
         "no_matching_configuration": ("no plugin is left for the order", "give it a sequence"),
         "external_id_conflict": (
-            "from Kafka: another body was accepted under this `external_id`",
-            "send changes under an `external_id` of their own",
-        ),
-        "identity_taken": (
-            "over REST: another body has this `external_id` or `Idempotency-Key`",
-            "repeat the same body, or use another reference",
+            "another body has this `external_id` (over REST also: this `Idempotency-Key`)",
+            "repeat the same body, or send changes under a reference of their own",
         ),
         "internal": ("a fault of Waybill's", "look into the log of the process; report it"),
     },

@@ -221,9 +221,9 @@ async def test_figures_name_routes_and_never_ids(world: Any, client: Any) -> Non
     response = await client.get("/metrics")
     text = await response.text()
     assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    assert 'api_requests_total{route="readOrder",status="200"} 1.0' in text
-    assert 'api_requests_total{route="none",status="404"} 1.0' in text
-    assert "api_waiters 0.0" in text
+    assert 'waybill_api_requests_total{route="readOrder",status="200"} 1.0' in text
+    assert 'waybill_api_requests_total{route="none",status="404"} 1.0' in text
+    assert "waybill_api_waiters 0.0" in text
     assert prepared.order_id not in text
     assert "nowhere" not in text
 

@@ -137,7 +137,7 @@ async def test_the_same_order_again_gets_the_same_answer_and_produces_nothing(
 async def test_another_body_under_the_same_external_id_is_refused(world: Any, client: Any) -> None:
     world.accept(DOCUMENT)
     response = await client.post("/api/order", json={**DOCUMENT, "country": "FR"})
-    document = await problem(response, 409, "identity_taken")
+    document = await problem(response, 409, "external_id_conflict")
     assert document["field"] == "/external_id"
     assert world.orders.records == []
 
@@ -145,7 +145,7 @@ async def test_another_body_under_the_same_external_id_is_refused(world: Any, cl
 async def test_the_same_external_id_in_another_lane_is_refused(world: Any, client: Any) -> None:
     world.accept(DOCUMENT)
     response = await client.post("/api/order", json={**DOCUMENT, "forSubscription": "SUB-9"})
-    await problem(response, 409, "identity_taken")
+    await problem(response, 409, "external_id_conflict")
     assert world.orders.records == []
 
 
@@ -156,7 +156,7 @@ async def test_another_body_under_the_same_idempotency_key_is_refused(
     response = await client.post(
         "/api/order", json={"country": "FR"}, headers={"Idempotency-Key": "i"}
     )
-    document = await problem(response, 409, "identity_taken")
+    document = await problem(response, 409, "external_id_conflict")
     assert document["field"] == "Idempotency-Key"
 
 
@@ -235,7 +235,7 @@ async def test_the_loser_of_a_race_is_not_told_how_the_winner_went(world: Any, c
 
     world.orders.then = lose
     response = await client.post("/api/order", json=DOCUMENT, headers={"Prefer": "wait=5"})
-    await problem(response, 409, "identity_taken")
+    await problem(response, 409, "external_id_conflict")
 
 
 async def test_many_who_wait_cost_one_look_at_a_time(client: Any) -> None:

@@ -208,20 +208,28 @@ def test_nothing_but_an_acceptance_of_a_known_order_contradicts() -> None:
     assert not contradicts(given(accepted(step("a"))), event(succeeded("a")))
 
 
+THROUGH = given(accepted(step("a")), succeeded("a"))
+
+
 @pytest.mark.parametrize("off", [-1, 1, 100])
 @pytest.mark.parametrize(
-    "decided",
+    ("order", "decided"),
     [
-        lambda expected: MainPhaseCompleted(expected=expected),
-        lambda expected: OrderCompleted(expected=expected, completion="order complete"),
-        lambda expected: started("b", expected),
+        (THROUGH, lambda expected: MainPhaseCompleted(expected=expected)),
+        (
+            after(THROUGH, MainPhaseCompleted(expected=2)),
+            lambda expected: OrderCompleted(expected=expected, completion="order complete"),
+        ),
+        (
+            given(accepted(step("a"), announced("b")), succeeded("a")),
+            lambda expected: started("b", expected),
+        ),
     ],
     ids=["MainPhaseCompleted", "OrderCompleted", "StepStarted"],
 )
 def test_what_was_decided_on_another_sequence_changes_nothing(
-    decided: Callable[[int], Fact], off: int
+    order: Order, decided: Callable[[int], Fact], off: int
 ) -> None:
-    order = given(accepted(step("a"), announced("b")), succeeded("a"))
     assert after(order, decided(order.sequence + off)) is order
     assert after(order, decided(order.sequence)).sequence == order.sequence + 1
 
@@ -275,3 +283,24 @@ def test_every_event_that_applies_counts_and_none_that_does_not() -> None:
     )
     assert (order.sequence, order.state) == (6, State.COMPLETED)
     assert order.updated == START + timedelta(minutes=8)
+
+
+LAST_TWO = given(accepted(step("a"), step("b")), succeeded("a"))
+
+
+@pytest.mark.parametrize(
+    ("first", "ahead"),
+    [
+        (failed("b"), MainPhaseCompleted(expected=3)),
+        (doubtful("b"), MainPhaseCompleted(expected=3)),
+        (succeeded("b"), OrderCompleted(expected=3, completion="order complete")),
+        (succeeded("b"), OrderFailed(expected=3, step="b", plugin="b", failure=reason())),
+    ],
+    ids=["failed", "in doubt", "main phase not over", "nothing failed"],
+)
+def test_what_was_written_ahead_of_a_result_that_came_second_changes_nothing(
+    first: Fact, ahead: Fact
+) -> None:
+    order = after(LAST_TWO, first)
+    assert order.sequence == 3
+    assert after(order, ahead) is order

@@ -236,5 +236,4 @@ def test_further_members_of_an_avro_order_are_members_of_the_order() -> None:
         "external_id": "E",
         "hasDelivery": True,
         "gift": {"to": "Bo"},
-        "process_immediately": False,
     }

@@ -14,7 +14,7 @@ def test_equal_orders_have_equal_bytes_however_they_came_about() -> None:
         failed("b", call="pay"),
         failed("a", call="pay"),
     )
-    turned = replace(order, generations=dict(reversed(order.generations.items())))
+    turned = order._replace(generations=dict(reversed(order.generations.items())))
     assert list(turned.generations) != list(order.generations)
     assert turned == order
     assert state_bytes(turned) == state_bytes(order)
