@@ -62,6 +62,10 @@ class ReaderApp(faust.App):
             found.update({TP(topic, part): offset for part, offset in starts.items()})
         return found
 
+    def has_room(self, topic: str) -> bool:
+        """Whether the topic's reader takes more."""
+        return self.readers[topic].has_room
+
     def committable(self, tp: TP) -> int | None:
         """What the partition's reader allows to commit."""
         reader = self.readers.get(tp.topic)
@@ -114,6 +118,6 @@ def _register(app: ReaderApp, topic: str, reader: Reader) -> None:
         async for event in stream.noack().events():
             message = event.message
             if message.generation_id == app.consumer_generation_id:
-                await reader.chunk(message.tp.partition, event.value)
+                reader.take(message.tp.partition, event.value)
 
     app.agent(source, name=f"{app.conf.id}-{topic}")(read)

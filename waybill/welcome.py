@@ -16,7 +16,9 @@ from rich.text import Text
 
 from waybill import clock
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "order-new.json"
+_PACKAGED = Path(__file__).parent / "defaults" / "order-new.json"
+_IN_CHECKOUT = Path(__file__).parent.parent / "examples" / "order-new.json"
+EXAMPLE = _PACKAGED if _PACKAGED.exists() else _IN_CHECKOUT
 
 _ENDS = {"complete", "failed", "cancelled", "in_doubt"}
 _FOLLOW_SECONDS = 60.0

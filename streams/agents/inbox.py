@@ -21,16 +21,17 @@ class Inbox(Generic[Owner]):
         self._chunks: deque[tuple[Owner, Records]] = deque()
         self._waiting = 0
         self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
 
-    async def put(self, owner: Owner, records: Records) -> None:
-        """Keeps the records; returns when there is room for more."""
+    @property
+    def has_room(self) -> bool:
+        """Whether fewer records wait than may."""
+        return self._waiting < self._most
+
+    def put(self, owner: Owner, records: Records) -> None:
+        """Keeps the records."""
         self._chunks.append((owner, records))
         self._waiting += len(records)
         self._arrived.set()
-        while self._waiting > self._most:
-            self._room.clear()
-            await self._room.wait()
 
     async def take(self, most: int) -> list[tuple[Owner, Records]]:
         """At most so many records, once there are any."""
@@ -46,14 +47,12 @@ class Inbox(Generic[Owner]):
             taken.append((owner, records))
             most -= len(records)
             self._waiting -= len(records)
-        self._room.set()
         return taken
 
     def clear(self) -> None:
         """Forgets everything."""
         self._chunks.clear()
         self._waiting = 0
-        self._room.set()
 
 
 async def until_loop_is_free(monotonic: Callable[[], float]) -> None:

@@ -23,7 +23,6 @@ from streams.kafka.reader import Record, Records
 AT_ONCE = 100
 INBOX_RECORDS = 2_000
 MOST_HELD = 50_000
-HELD_AGAIN_S = 0.2
 MOST_BEHIND = 200
 BEHIND_AGAIN_S = 0.005
 
@@ -116,14 +115,16 @@ class IntakeAgent:
         self._ledgers = {}
         self._inbox.clear()
 
-    async def chunk(self, partition: int, records: Records) -> None:
-        """Takes records; waits while too many orders are in memory."""
+    @property
+    def has_room(self) -> bool:
+        """Whether it keeps up, and not too many orders are in memory."""
+        return self._inbox.has_room and self._desk.held() < MOST_HELD
+
+    def take(self, partition: int, records: Records) -> None:
+        """Takes records, to be taken or rejected soon."""
         ledger = self._ledgers.get(partition)
-        if ledger is None:
-            return
-        while self._desk.held() > MOST_HELD:  # noqa: ASYNC110 (rare, and an event per order costs)
-            await asyncio.sleep(HELD_AGAIN_S)
-        await self._inbox.put(ledger, records)
+        if ledger is not None:
+            self._inbox.put(ledger, records)
 
     def committable(self, partition: int) -> int | None:
         """Behind the first record whose outcome is not durable."""

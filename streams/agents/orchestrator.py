@@ -23,7 +23,7 @@ APPLIED_EVERY_S = 0.1
 WATCH_EVERY_S = 1.0
 UNSEEN_AFTER_S = 5.0
 AT_ONCE = 250
-INBOX_RECORDS = 20_000
+INBOX_RECORDS = 5_000
 
 log = logging.getLogger(__name__)
 
@@ -155,11 +155,16 @@ class Orchestrator:
         self._partitions = {}
         self._inbox.clear()
 
-    async def chunk(self, partition: int, records: Records) -> None:
-        """Takes records; waits while too many wait already."""
+    @property
+    def has_room(self) -> bool:
+        """Whether it keeps up."""
+        return self._inbox.has_room
+
+    def take(self, partition: int, records: Records) -> None:
+        """Takes records, to be folded soon."""
         held = self._partitions.get(partition)
         if held is not None:
-            await self._inbox.put(held, records)
+            self._inbox.put(held, records)
 
     def committable(self, partition: int) -> int | None:
         """See `Partition.committable`."""

@@ -34,7 +34,6 @@ class ProjectingReader:
         self._inbox: dict[int, list[Records]] = {}
         self._waiting = 0
         self._arrived = asyncio.Event()
-        self._taken = asyncio.Event()
         self._at_work = asyncio.Lock()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -67,16 +66,17 @@ class ProjectingReader:
         """Forgets what was read and not applied."""
         self._inbox, self._waiting = {}, 0
         self._applied, self._ends = {}, {}
-        self._taken.set()
 
-    async def chunk(self, partition: int, records: Records) -> None:
-        """Takes records; waits while too many wait already."""
+    @property
+    def has_room(self) -> bool:
+        """Whether it keeps up."""
+        return self._waiting < INBOX_RECORDS
+
+    def take(self, partition: int, records: Records) -> None:
+        """Takes records, to be applied soon."""
         self._inbox.setdefault(partition, []).append(records)
         self._waiting += len(records)
         self._arrived.set()
-        while self._waiting > INBOX_RECORDS:
-            self._taken.clear()
-            await self._taken.wait()
 
     def committable(self, partition: int) -> int | None:
         """What the store has; only of interest to those who watch the group's lag."""
@@ -102,7 +102,6 @@ class ProjectingReader:
             room -= len(records)
             if room <= 0:
                 break
-        self._taken.set()
         return taken
 
     async def _apply(self, taken: Mapping[int, list[Record]]) -> None:

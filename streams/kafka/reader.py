@@ -32,8 +32,12 @@ class Reader(Protocol):
     def revoked(self) -> None:
         """All partitions are gone; what comes back is announced by `assigned` again."""
 
-    async def chunk(self, partition: int, records: Records) -> None:
-        """Takes records; waiting here holds back the fetching."""
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be fetched for it; what it does not fetch waits in the topic."""
+
+    def take(self, partition: int, records: Records) -> None:
+        """Takes records, to be handled soon."""
 
     def committable(self, partition: int) -> int | None:
         """The offset that may be committed now."""

@@ -122,7 +122,7 @@ async def worker(rig: Rig) -> AsyncIterator[Orchestrator]:
     orchestrator.start()
     await orchestrator.assigned({0: 0}, {0: len(ENDED)})
     rig.store.may_answer.set()
-    await orchestrator.chunk(0, records([event(fact) for fact in ENDED]))
+    orchestrator.take(0, records([event(fact) for fact in ENDED]))
     await until(lambda: orchestrator.ready and orchestrator.held == 1)
     rig.store.may_answer.clear()
     rig.store.asked.clear()
@@ -146,7 +146,7 @@ async def test_an_order_at_its_end_is_forgotten_once_the_store_has_it() -> None:
 async def test_an_order_read_again_while_others_are_loaded_is_not_forgotten(late: Fact) -> None:
     rig = Rig(Slow())
     async with worker(rig) as orchestrator:
-        await orchestrator.chunk(0, records([event(late), UNSEEN], len(ENDED)))
+        orchestrator.take(0, records([event(late), UNSEEN], len(ENDED)))
         await until(rig.store.asked.is_set)
         rig.forget()
         await asyncio.sleep(0.3)
@@ -164,7 +164,7 @@ async def test_an_order_read_again_while_a_contradiction_is_told_is_not_forgotte
     async with worker(rig) as orchestrator:
         again = [event(succeeded("a")), UNSEEN, other]
         rig.store.may_answer.set()
-        await orchestrator.chunk(0, records(again, len(ENDED)))
+        orchestrator.take(0, records(again, len(ENDED)))
         await rig.rejecting.wait()
         rig.forget()
         await asyncio.sleep(0.3)

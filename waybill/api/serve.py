@@ -15,13 +15,13 @@ from streams.kafka.admin import Cluster
 from streams.topics import Topics
 from waybill import clock, rules
 from waybill.api.app import build_api
-from waybill.api.auth import Gate, load_api_keys
+from waybill.api.auth import ApiKeysError, Gate, load_api_keys
 from waybill.api.call import ApiServices
 from waybill.api.producing import KafkaOrders
 from waybill.api.store import StoreReading
 from waybill.embedded.broker import running_bootstrap
 from waybill.keys import load_keys
-from waybill.running import Ending, run, settle_memory
+from waybill.running import REFUSALS, REFUSED, Ending, run, settle_memory
 from waybill.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -33,13 +33,17 @@ STOP_S = 4.0
 def run_api(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; the exit code.
 
-    SettingsError, KeysError, ApiKeysError, RefusedConfigurationError or StoreError where it
-    cannot start; a Kafka that does not answer yet is waited for, and /readyz says so.
+    What is refused (settings, keys, configuration, the store's shape) ends it with `REFUSED`; a
+    Kafka that does not answer yet is waited for, and /readyz says so.
     """
-    settings.check_exposure()
-    store = Store.open(settings.database)
     try:
+        settings.check_exposure()
+        store = Store.open(settings.database)
         parts = _parts(settings, store)
+    except (*REFUSALS, ApiKeysError) as problem:
+        log.error("refused: %s", problem)  # noqa: TRY400 (the message is the whole story)
+        return REFUSED
+    try:
         return run(lambda ending: _serve(settings, parts, ending))
     finally:
         store.close()

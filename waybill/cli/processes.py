@@ -123,7 +123,9 @@ def rebuild(*, json_output: bool) -> None:
 
 def _start(log_level: str) -> Settings:
     logs.configure(log_level)
-    return load_settings()
+    settings = load_settings()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    return settings
 
 
 def _with_kafka(settings: Settings) -> Settings:

@@ -126,6 +126,7 @@ CODES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "look_up_failed": ("the look-up was refused", "find out at the partner"),
         "not_done": ("nothing came of it, and time was up", "send the order again"),
         "output_too_large": ("an output above 64 KiB", "hand on less"),
+        "unrecordable": ("the log cannot hold the result", "find out at the partner; report it"),
     },
     "A step of a shipped connector failed": {
         "callout_rejected": ("the endpoint answered what the options reject", "see the callout"),

@@ -46,7 +46,7 @@ def avro(**members: Any) -> bytes:
     """The order as Avro, open sections as JSON texts."""
     known = {field["name"] for field in json.loads(latest(ORDERS).text)["fields"]}
     record: dict[str, Any] = dict.fromkeys(known)
-    record["process_immediately"] = members.pop("process_immediately", False)
+    record["process_immediately"] = members.pop("process_immediately", None)
     more = {}
     for name, value in members.items():
         if name not in known:

@@ -1,6 +1,5 @@
 """An order's state as bytes: whole, and the same for equal orders."""
 
-from dataclasses import replace
 
 import orjson
 

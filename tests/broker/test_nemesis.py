@@ -1,0 +1,17 @@
+"""Processes are killed, stopped and ended under load, on a real Kafka; an auditor reads the log."""
+
+from pathlib import Path
+
+from benchmarks import nemesis
+
+ORDERS = 700
+SECONDS = 14.0
+SEED = 5
+
+
+def test_no_order_is_lost_stuck_or_out_of_order_whatever_is_killed(tmp_path: Path) -> None:
+    report = nemesis.main(ORDERS, SECONDS, SEED, tmp_path)
+    assert report.disturbances.total() >= 2, "the campaign was too kind"
+    assert (report.accepted, report.completed) == (ORDERS, ORDERS)
+    assert (report.lost, report.stuck, report.out_of_order) == (0, 0, 0)
+    assert report.several_effects == 0, "a repeated call had another key"
