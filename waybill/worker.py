@@ -14,7 +14,8 @@ from streams.agents.fate import StoreCalls
 from streams.agents.intake import Desk, IntakeAgent
 from streams.agents.journal import Journal
 from streams.agents.keyring import KeyRing
-from streams.agents.orchestrator import Means, Orchestrator
+from streams.agents.means import Means
+from streams.agents.orchestrator import Orchestrator
 from streams.agents.rejections import Rejections
 from streams.agents.stages import Equipment, Stages
 from streams.app import build_app

@@ -2,17 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from schemas.codec import UndecodableError
 from schemas.events import Event, OrderAccepted, Result, StepInDoubt
 from schemas.steps import ErrorKind, Failure
 from streams.agents import metrics
-from streams.agents.fate import Fatal, StoreCalls, guarded
+from streams.agents.fate import guarded
 from streams.agents.inbox import Inbox
-from streams.agents.journal import AGAIN_AFTER_S, Journal
+from streams.agents.journal import AGAIN_AFTER_S
+from streams.agents.means import Means
 from streams.agents.partition import Key, Partition
 from streams.agents.stages import NotSentError
 from streams.core.decide import Append, Rest, RunStep, decide
@@ -34,39 +34,6 @@ UNRECORDABLE = Failure(
     buyer_message="We could not process your order. Please contact customer service.",
     definite=False,
 )
-
-
-class Snapshots(Protocol):
-    """The store, as far as a worker asks it. Blocking."""
-
-    def applied(self) -> dict[int, int]:
-        """The last applied offset per partition."""
-
-    def begun_elsewhere(self, begun: Mapping[str, tuple[int, int]]) -> set[str]:
-        """Those that the store has with an acceptance at another (partition, offset)."""
-
-    def load(self, order_ids: Sequence[str]) -> dict[str, Order]:
-        """The orders that the store knows."""
-
-
-class Perform(Protocol):
-    """Performs an attempt of a step; always ends in a result."""
-
-    async def __call__(self, order: Order, run: RunStep, is_mine: Callable[[], bool]) -> Result:
-        """The result. What it raises means that nothing was sent: the attempt is still open."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What the orchestrator works with. `monotonic` gives seconds."""
-
-    journal: Journal
-    snapshots: Snapshots
-    calls: StoreCalls
-    perform: Perform
-    reject: Callable[[Event], Awaitable[None]]
-    monotonic: Callable[[], float]
-    fatal: Fatal
 
 
 class LostPlaceError(Exception):

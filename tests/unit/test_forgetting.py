@@ -18,7 +18,8 @@ from schemas.events import (
 )
 from streams.agents.fate import StoreCalls
 from streams.agents.journal import Journal
-from streams.agents.orchestrator import Means, Orchestrator
+from streams.agents.means import Means
+from streams.agents.orchestrator import Orchestrator
 from streams.core.decide import RunStep
 from streams.core.order import Order
 from streams.kafka.writer import LogWriter
