@@ -15,7 +15,7 @@ from benchmarks.throughput import configuration, wait_for
 from projections.rebuild import table_hashes
 from projections.store import Store
 
-ORDERS = 3_000
+ORDERS = 8_000
 
 
 def main(orders: int = ORDERS) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`waybill rebuild`: all views anew from the log, beside those in use, then in their place."""
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from projections.writing import Record
 from streams.kafka.history import History
 from streams.topics import Topics
 from waybill import clock
+from waybill.running import GC_THRESHOLDS
 from waybill.settings import Settings
 
 SAY_EVERY_S = 1.0
@@ -20,6 +22,7 @@ SAY_EVERY_S = 1.0
 def run_rebuild(settings: Settings, json_output: bool) -> int:  # noqa: FBT001 - one command's switch
     """Rebuilds; 0 when the new views are in use."""
     assert settings.kafka is not None
+    gc.set_threshold(*GC_THRESHOLDS)
     store = Store.open(settings.database)
     began = clock.monotonic()
     topic = Topics(settings.topic_prefix).order_events

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-AT_ONCE = 2_000
+AT_ONCE = 5_000
+FETCH_BYTES = 8 << 20
 ANSWER_MS = 1_000
 
 
@@ -17,7 +19,7 @@ class History:
     def __init__(self, topic: str, bootstrap: str, security: dict[str, Any]) -> None:
         self._topic = topic
         self._options = {"bootstrap_servers": bootstrap, **security}
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._consumer: Any = None
 
     def __enter__(self) -> Self:
@@ -50,7 +52,11 @@ class History:
 
     async def _connected(self) -> Any:
         consumer = AIOKafkaConsumer(
-            group_id=None, enable_auto_commit=False, auto_offset_reset="earliest", **self._options
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=FETCH_BYTES,
+            **self._options,
         )
         await consumer.start()
         await consumer.topics()

@@ -14,4 +14,5 @@ def test_no_order_is_lost_stuck_or_out_of_order_whatever_is_killed(tmp_path: Pat
     assert report.disturbances.total() >= 2, "the campaign was too kind"
     assert (report.accepted, report.completed) == (ORDERS, ORDERS)
     assert (report.lost, report.stuck, report.out_of_order) == (0, 0, 0)
-    assert report.several_effects == 0, "a repeated call had another key"
+    assert report.several_effects == 0
+    assert report.keys == nemesis.KEYED_CALLS * ORDERS, "a repeated call had another key"
