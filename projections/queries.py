@@ -20,6 +20,7 @@ from schemas.codec import decode
 from streams.core.order import Order
 
 LIMIT = 100
+MOST = 200
 """Orders of one page at most."""
 
 _PAST_ALL = "\U0010ffff"
@@ -78,7 +79,7 @@ class Queries:
         self, tenant: str, filters: OrderFilters, cursor: str | None = None, limit: int = LIMIT
     ) -> dict[str, Any]:
         """A page of Order shapes, newest first. `CursorError` where the cursor is none."""
-        limit = max(1, min(limit, LIMIT))
+        limit = max(1, min(limit, MOST))
         with self._store.reading() as (connection, tables):
             rows = connection.execute(_page(tables, tenant, filters, cursor).limit(limit + 1)).all()
         more = len(rows) > limit

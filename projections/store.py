@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from sqlite3 import OperationalError
+from time import sleep
 from typing import Any, Self
 
 from sqlalchemy import (
@@ -67,6 +69,8 @@ BIRTH = Table(
 )
 
 _BUSY_MS = 30_000
+_WAL_ATTEMPTS = 200
+_WAL_PAUSE_S = 0.05
 _SCHEMA_LOCK = 0x57415942494C4C
 """An advisory lock of PostgreSQL: two processes that start at once must not both create."""
 
@@ -219,7 +223,7 @@ def _sqlite(url: URL, role: str) -> Engine:
         # The driver's own way of opening transactions would start them late, as readers.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous={'FULL' if role == 'durable' else 'NORMAL'}")
         connection.execute("PRAGMA cache_size=-32768")
         if role == "reader":
@@ -232,6 +236,19 @@ def _sqlite(url: URL, role: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    """Switches to WAL. SQLite answers `locked` at once, whatever its time-out, while others do."""
+    for attempts_left in range(_WAL_ATTEMPTS, -1, -1):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except OperationalError:
+            if attempts_left == 0:
+                raise
+            sleep(_WAL_PAUSE_S)
+        else:
+            return
 
 
 def _postgresql(url: URL, *, read_only: bool) -> Engine:

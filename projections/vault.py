@@ -90,6 +90,10 @@ class Vault:
             found |= self._created(tenant, missing)
         return found
 
+    def made(self, tenant: str, subjects: Iterable[str]) -> dict[str, DataKey]:
+        """Keys for subjects that had none just now; where another process was first, its keys."""
+        return self._created(tenant, list(subjects))
+
     def existing(self, tenant: str, subjects: Iterable[str]) -> dict[str, DataKey]:
         """The keys of those subjects that have one; an erased subject has none."""
         found, missing = self._from_memory(tenant, subjects)

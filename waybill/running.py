@@ -21,7 +21,7 @@ from waybill.settings import SettingsError
 log = logging.getLogger(__name__)
 
 GC_THRESHOLDS = (100_000, 50, 100)
-SWITCH_S = 0.000_5
+SWITCH_S = 0.000_1
 """A thread that waits for the store gets the interpreter's lock back this soon, in seconds."""
 STOP_S = 12.0
 FAILED = 75

@@ -24,6 +24,7 @@ AT_ONCE = 100
 INBOX_RECORDS = 2_000
 MOST_HELD = 50_000
 MOST_BEHIND = 200
+ALARM_AGE_S = 86_400
 BEHIND_AGAIN_S = 0.005
 
 log = logging.getLogger(__name__)
@@ -141,6 +142,7 @@ class IntakeAgent:
     async def _take(self, taken: list[tuple[_Ledger, Records]]) -> None:
         writes: list[list[Rejecting | Prepared]] = []
         subjects: dict[str, dict[str, None]] = {}
+        self._watch_age(taken[-1][1][-1])
         for ledger, records in taken:
             outcomes = [self._outcome(ledger.partition, record) for record in records]
             writes.append(outcomes)
@@ -160,6 +162,12 @@ class IntakeAgent:
             task = asyncio.ensure_future(self._land(chunk, events, rejecting))
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)
+
+    def _watch_age(self, record: Record) -> None:
+        age_s = self._desk.now().timestamp() - record.timestamp / 1000
+        metrics.INTAKE_AGE.set(age_s)
+        if age_s > ALARM_AGE_S:
+            log.error("intake is %.0f hours behind: orders expire after 14 days", age_s / 3600)
 
     def _outcome(self, partition: int, record: Record) -> Prepared | Rejecting:
         desk = self._desk

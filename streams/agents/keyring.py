@@ -13,8 +13,8 @@ class Vault(Protocol):
     def at_hand(self, tenant: str, subjects: Iterable[str]) -> Mapping[str, DataKey]:
         """The keys that are in memory, and not so old that they may have been destroyed."""
 
-    def keys_for(self, tenant: str, subjects: Iterable[str]) -> Mapping[str, DataKey]:
-        """The subjects' keys; missing ones are made."""
+    def made(self, tenant: str, subjects: Iterable[str]) -> Mapping[str, DataKey]:
+        """Keys for subjects that had none; where another process was first, its keys."""
 
     def existing(self, tenant: str, subjects: Iterable[str]) -> Mapping[str, DataKey]:
         """The keys of those subjects that have one."""
@@ -34,8 +34,15 @@ class KeyRing:
         missing = [subject for subject in wanted if subject not in held]
         if not missing:
             return held
-        made = await self._calls.write(lambda: self._vault.keys_for(tenant, missing))
-        return {**held, **made}
+        stored = await self._calls.read(lambda: self._vault.existing(tenant, missing))
+        new = [subject for subject in missing if subject not in stored]
+        if not new:
+            return {**held, **stored}
+        return {
+            **held,
+            **stored,
+            **await self._calls.write(lambda: self._vault.made(tenant, new)),
+        }
 
     async def existing(self, tenant: str, subject: str) -> DataKey | None:
         """The subject's key; None once it was erased."""

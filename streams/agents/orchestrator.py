@@ -51,6 +51,7 @@ class Orchestrator:
         self._written: dict[Key, float] = {}
         self._folding = asyncio.Lock()
         self._draining = False
+        self._placed = False
         self._loops: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -88,8 +89,8 @@ class Orchestrator:
 
     @property
     def ready(self) -> bool:
-        """Whether every assigned partition has caught up."""
-        return bool(self._partitions) and all(part.live for part in self._partitions.values())
+        """Whether every partition that it was assigned, be it none, has caught up."""
+        return self._placed and all(part.live for part in self._partitions.values())
 
     @property
     def partitions(self) -> Iterable[Partition]:
@@ -110,6 +111,7 @@ class Orchestrator:
             )
             for number, offset in committed.items()
         }
+        self._placed = True
         log.info("partitions assigned: %s", sorted(self._partitions))
         for partition in self._partitions.values():
             self._go_live_when_caught_up(partition)
@@ -117,6 +119,7 @@ class Orchestrator:
 
     def revoked(self) -> None:
         """Forgets everything; what is in flight ends, and its result is filtered by the fold."""
+        self._placed = False
         if self._partitions:
             log.info("partitions revoked: %s", sorted(self._partitions))
         self._partitions = {}
@@ -149,6 +152,7 @@ class Orchestrator:
         read = [(part, self._decoded(part, records)) for part, records in taken]
         loaded = await self._loaded(read)
         for part, events in read:
+            metrics.EVENTS_READ.inc(len(events))
             if self._partitions.get(part.number) is part:
                 await self._fold_chunk(part, events, loaded)
 

@@ -31,6 +31,7 @@ class ProjectingReader:
         self._calls = StoreCalls(local=False)
         self._applied: dict[int, int] = {}
         self._ends: dict[int, int] = {}
+        self._placed = False
         self._inbox: dict[int, list[Records]] = {}
         self._waiting = 0
         self._arrived = asyncio.Event()
@@ -44,7 +45,7 @@ class ProjectingReader:
     @property
     def ready(self) -> bool:
         """Whether the views hold what was in the log at assignment."""
-        return bool(self._ends) and all(
+        return self._placed and all(
             self._applied.get(part, 0) >= end for part, end in self._ends.items()
         )
 
@@ -59,13 +60,13 @@ class ProjectingReader:
             except StoreError as problem:
                 self._fatal(problem)
                 raise
-            self._applied, self._ends = dict(starts), dict(ends)
+            self._applied, self._ends, self._placed = dict(starts), dict(ends), True
         return starts
 
     def revoked(self) -> None:
         """Forgets what was read and not applied."""
         self._inbox, self._waiting = {}, 0
-        self._applied, self._ends = {}, {}
+        self._applied, self._ends, self._placed = {}, {}, False
 
     @property
     def has_room(self) -> bool:

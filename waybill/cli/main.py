@@ -24,7 +24,7 @@ COMMANDS = {
     "rebuild": ("processes", "Build all views anew from the log."),
     "worker": ("processes", "Run a worker: takes orders and carries them through their steps."),
     "projector": ("processes", "Run the projector: keeps the views in the store."),
-    "outlet": ("processes", "Run the outlet: publishes completed and failed orders."),
+    "outlet": ("processes", "Run the outlet: publishes what becomes of orders."),
     "api": ("processes", "Run the HTTP API."),
     "sandbox": ("processes", "Run stand-ins for the partner systems."),
 }

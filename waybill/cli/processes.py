@@ -81,7 +81,7 @@ def projector(log_level: str) -> None:
 @click.command()
 @_log_level
 def outlet(log_level: str) -> None:
-    """Run the outlet: publishes completed and failed orders."""
+    """Run the outlet: publishes what becomes of orders."""
     ENTRIES["outlet"].run(_with_kafka(_start(log_level)))
 
 
