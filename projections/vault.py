@@ -80,19 +80,31 @@ class Vault:
         """The keys of those subjects that are in memory; does not wait for the database."""
         return self._from_memory(tenant, subjects)[0]
 
-    def keys_for(self, tenant: str, subjects: Iterable[str]) -> dict[str, DataKey]:
-        """A key for each subject; those that have none get one, the same in every process."""
-        found, missing = self._from_memory(tenant, subjects)
-        if missing:
-            found |= self._stored(tenant, missing)
-            missing = [subject for subject in missing if subject not in found]
-        if missing:
-            found |= self._created(tenant, missing)
-        return found
-
-    def made(self, tenant: str, subjects: Iterable[str]) -> dict[str, DataKey]:
+    def made(self, tenant: str, subjects: list[str]) -> dict[str, DataKey]:
         """Keys for subjects that had none just now; where another process was first, its keys."""
-        return self._created(tenant, list(subjects))
+        keys = self._keys_of(tenant)
+        since = self._now()
+        rows = [
+            {
+                "tenant": tenant,
+                "subject": subject,
+                "id": self._random_bytes(_ID_BYTES).hex(),
+                "wrapped": wrap(
+                    keys, subject, self._random_bytes(KEY_BYTES), self._random_bytes(NONCE_BYTES)
+                ),
+                "created": microseconds(since),
+            }
+            # Everybody locks in the same order, so that two batches cannot wait for each other.
+            for subject in sorted(subjects)
+        ]
+        with self._store.durable.begin() as connection:
+            connection.execute(
+                insert_into(DATA_KEYS, connection.dialect).on_conflict_do_nothing(), rows
+            )
+            # Read back: where another process was first, its key is the one.
+            found = self._read(connection, tenant, subjects)
+        self._hold(tenant, found, since)
+        return found
 
     def existing(self, tenant: str, subjects: Iterable[str]) -> dict[str, DataKey]:
         """The keys of those subjects that have one; an erased subject has none."""
@@ -132,31 +144,6 @@ class Vault:
     def _stored(self, tenant: str, subjects: list[str]) -> dict[str, DataKey]:
         since = self._now()
         with self._store.reader.begin() as connection:
-            found = self._read(connection, tenant, subjects)
-        self._hold(tenant, found, since)
-        return found
-
-    def _created(self, tenant: str, subjects: list[str]) -> dict[str, DataKey]:
-        keys = self._keys_of(tenant)
-        since = self._now()
-        rows = [
-            {
-                "tenant": tenant,
-                "subject": subject,
-                "id": self._random_bytes(_ID_BYTES).hex(),
-                "wrapped": wrap(
-                    keys, subject, self._random_bytes(KEY_BYTES), self._random_bytes(NONCE_BYTES)
-                ),
-                "created": microseconds(since),
-            }
-            # Everybody locks in the same order, so that two batches cannot wait for each other.
-            for subject in sorted(subjects)
-        ]
-        with self._store.durable.begin() as connection:
-            connection.execute(
-                insert_into(DATA_KEYS, connection.dialect).on_conflict_do_nothing(), rows
-            )
-            # Read back: where another process was first, its key is the one.
             found = self._read(connection, tenant, subjects)
         self._hold(tenant, found, since)
         return found

@@ -13,7 +13,7 @@ class Vault(Protocol):
     def at_hand(self, tenant: str, subjects: Iterable[str]) -> Mapping[str, DataKey]:
         """The keys that are in memory, and not so old that they may have been destroyed."""
 
-    def made(self, tenant: str, subjects: Iterable[str]) -> Mapping[str, DataKey]:
+    def made(self, tenant: str, subjects: list[str]) -> Mapping[str, DataKey]:
         """Keys for subjects that had none; where another process was first, its keys."""
 
     def existing(self, tenant: str, subjects: Iterable[str]) -> Mapping[str, DataKey]:

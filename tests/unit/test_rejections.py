@@ -53,7 +53,7 @@ class Drawer:
     def at_hand(self, *_: Any) -> dict[str, DataKey]:
         return {}
 
-    def keys_for(self, *_: Any) -> dict[str, DataKey]:
+    def made(self, *_: Any) -> dict[str, DataKey]:
         raise AssertionError("a rejection makes no keys")
 
     def existing(self, _: str, subjects: Iterable[str]) -> dict[str, DataKey]:
