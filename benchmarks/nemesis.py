@@ -78,11 +78,13 @@ class Report:
         )
 
 
-def main(orders: int, seconds: float, seed: int, folder: Path) -> Report:
+def main(
+    orders: int, seconds: float, seed: int, folder: Path, latency_ms: int = LATENCY_MS
+) -> Report:
     """One campaign."""
     sandbox = f"127.0.0.1:{free_port()}"
     with stack(folder, CONFIGURATION, WAYBILL_SANDBOX=sandbox) as running:
-        partners = _sandbox(running)
+        partners = _sandbox(running, latency_ms)
         try:
             disturbed = asyncio.run(_campaign(running, orders, seconds, random.Random(seed)))
             _settle(running, orders)
@@ -96,9 +98,9 @@ def main(orders: int, seconds: float, seed: int, folder: Path) -> Report:
     return report
 
 
-def _sandbox(running: Stack) -> "subprocess.Popen[bytes]":
+def _sandbox(running: Stack, latency_ms: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-m", "waybill", "sandbox", "--latency", str(LATENCY_MS)],
+        [sys.executable, "-m", "waybill", "sandbox", "--latency", str(latency_ms)],
         env=running.environment,
         stdout=subprocess.DEVNULL,
         stderr=(running.folder / "sandbox.log").open("wb"),

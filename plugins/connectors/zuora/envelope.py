@@ -25,7 +25,10 @@ _DECLINED = re.compile(
 )
 _EXISTS = re.compile(r"already exists?|already in use|duplicate|must be unique", re.IGNORECASE)
 _RETRIED = frozenset({ErrorKind.CONTENTION, ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED})
-_UNAUTHENTICATED, _NO_SUCH, _SERVER_ERROR = 401, 404, 500
+_NO_SUCH, _SERVER_ERROR = 404, 500
+# The token was turned away; the first request with this key is still running. The general rules
+# know what that means, while the code in the body would read as a refusal of the order.
+_BY_STATUS = frozenset({401, 409})
 _TRACK_ID_LENGTH = 64
 _NOT_IN_TRACK_ID = re.compile(r"""[^\x21-\x7e]|[:;"']""")
 
@@ -54,7 +57,7 @@ def errors(reply: Reply) -> Failed | Unknown | None:
 
     Worth another attempt only if all its reasons are; unknown if one of those leaves it open.
     """
-    if reply.status == _UNAUTHENTICATED:
+    if reply.status in _BY_STATUS:
         return None
     found = [_classified(code, message) for code, message in _reasons(reply.body)]
     if reply.status >= _SERVER_ERROR:
