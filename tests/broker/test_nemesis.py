@@ -6,7 +6,7 @@ from benchmarks import nemesis
 
 ORDERS = 700
 SECONDS = 14.0
-LATENCY_MS = 700
+LATENCY_MS = 400
 """An order moves for longer than it takes to the next commit: else a kill would find nothing."""
 SEED = 190
 """With this one at least two workers are killed under load."""
