@@ -110,10 +110,6 @@ class SetWriter:
         )
         self._first = insert_into(APPLIED, dialect).on_conflict_do_nothing()
 
-    def forget(self, partition: int) -> None:
-        """Somebody else may have written that partition meanwhile."""
-        self._remembered.pop(partition, None)
-
     def begin_partition(self, connection: Connection, partition: int) -> None:
         """Make sure that the partition has an applied offset to start from."""
         connection.execute(

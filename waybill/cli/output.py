@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from schemas.problems import Problem
 from waybill.findings import Finding, Severity
 
 _WIDTH_OF_PIPES = 200
@@ -31,11 +30,6 @@ def problem(code: str, detail: str, remedy: str, field: str | None = None) -> di
     """A problem document as the API words them (RFC 9457)."""
     made = {"type": f"urn:waybill:problem:{code}", "code": code, "detail": detail}
     return {**made, "remedy": remedy, **({} if field is None else {"field": field})}
-
-
-def problem_of(refusal: Problem) -> dict[str, Any]:
-    """The same, of a refusal."""
-    return problem(refusal.code, refusal.message, refusal.remedy, refusal.field)
 
 
 def console() -> Console:
