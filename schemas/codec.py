@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 from fastavro import schemaless_reader, schemaless_writer
 
-from schemas import events, steps
+from schemas import commands, events, steps
 from schemas.envelope import Envelope
 from schemas.events import Event, Fact
 from schemas.registry import ORDER_EVENTS, by_id, latest
@@ -52,20 +52,36 @@ def _step(value: steps.WaybillStep) -> dict[str, Any]:
     if value.items is not None:
         # To the writer, a tuple in a union is a branch's name and its value.
         plain["items"] = list(value.items)
+    if value.reads is not None:
+        plain["reads"] = list(value.reads)
+    if value.retry is not None:
+        plain["retry"] = _plain(value.retry)
     return plain
 
 
-_NESTED = (steps.WaybillStep, steps.Body, steps.Callout, steps.Failure, steps.Sealed)
+def _revision(value: commands.Revision | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    plain = _plain(value)
+    plain["waybill"] = [_step(step) for step in value.waybill]
+    plain["sealed"] = [_plain(part) for part in value.sealed]
+    return plain
+
+
+_NESTED = (
+    steps.WaybillStep,
+    steps.Retry,
+    steps.Body,
+    steps.Callout,
+    steps.Failure,
+    steps.Sealed,
+    commands.Revision,
+)
 _FACTS: tuple[type[Any], ...] = (
     events.OrderAccepted,
-    events.StepStarted,
-    events.StepSucceeded,
-    events.StepFailed,
-    events.StepInDoubt,
-    events.StepSkipped,
-    events.MainPhaseCompleted,
-    events.OrderCompleted,
-    events.OrderFailed,
+    events.CommandReceived,
+    *get_args(events.Result),
+    *get_args(events.Decision),
 )
 _FIELDS: dict[type[Any], tuple[str, ...]] = {
     kind: tuple(field.name for field in fields(kind)) for kind in (*_NESTED, *_FACTS)
@@ -79,7 +95,8 @@ _TO_AVRO: dict[str, Callable[[Any], Any]] = {
     "sealed": lambda value: [_plain(part) for part in value],
     "callouts": lambda value: [_callout(callout) for callout in value],
     "failure": _plain,
-    "output": lambda value: orjson.dumps(value).decode(),
+    "output": lambda value: None if value is None else orjson.dumps(value).decode(),
+    "revision": _revision,
 }
 
 
@@ -91,9 +108,21 @@ def _sealed_from(plain: dict[str, Any]) -> steps.Sealed:
 def _step_from(plain: dict[str, Any]) -> steps.WaybillStep:
     plain["phase"] = steps.Phase(plain["phase"])
     plain["on_unknown"] = steps.OnUnknown(plain["on_unknown"])
-    if plain["items"] is not None:
-        plain["items"] = tuple(plain["items"])
+    for name in ("items", "reads"):
+        if plain[name] is not None:
+            plain[name] = tuple(plain[name])
+    if plain["retry"] is not None:
+        plain["retry"] = steps.Retry(**plain["retry"])
     return steps.WaybillStep(**plain)
+
+
+def _revision_from(plain: dict[str, Any] | None) -> commands.Revision | None:
+    if plain is None:
+        return None
+    plain["waybill"] = tuple(_step_from(step) for step in plain["waybill"])
+    plain["sealed"] = tuple(_sealed_from(part) for part in plain["sealed"])
+    plain["changed"] = tuple(plain["changed"])
+    return commands.Revision(**plain)
 
 
 def _callout_from(plain: dict[str, Any]) -> steps.Callout:
@@ -112,9 +141,15 @@ _FROM_AVRO: dict[str, Callable[[Any], Any]] = {
     "sealed": lambda value: tuple(_sealed_from(part) for part in value),
     "callouts": lambda value: tuple(_callout_from(callout) for callout in value),
     "failure": _failure_from,
-    "output": orjson.loads,
+    "output": lambda value: None if value is None else orjson.loads(value),
+    "revision": _revision_from,
+    "kind": commands.CommandKind,
+    "standing": tuple,
 }
-_CONVERTED = {kind: tuple(name for name in _FIELDS[kind] if name in _TO_AVRO) for kind in _FACTS}
+_TO_AVRO_OF = {kind: tuple(name for name in _FIELDS[kind] if name in _TO_AVRO) for kind in _FACTS}
+_FROM_AVRO_OF = {
+    kind: tuple(name for name in _FIELDS[kind] if name in _FROM_AVRO) for kind in _FACTS
+}
 _BY_NAME = {f"waybill.{kind.__name__}": kind for kind in _FACTS}
 _NAMES = {kind: name for name, kind in _BY_NAME.items()}
 
@@ -124,7 +159,7 @@ def encode(event: Event) -> bytes:
     fact = event.fact
     kind = type(fact)
     body = _plain(fact)
-    for name in _CONVERTED[kind]:
+    for name in _TO_AVRO_OF[kind]:
         body[name] = _TO_AVRO[name](body[name])
     envelope = event.envelope
     record = dict(zip(_ENVELOPE, _ENVELOPE_VALUES(envelope), strict=False))
@@ -146,7 +181,7 @@ def decode(value: bytes | None) -> Event:
     if kind is None:
         raise UndecodableError("unknown_fact", f"this version does not know the fact {name}")
     try:
-        for field in _CONVERTED[kind]:
+        for field in _FROM_AVRO_OF[kind]:
             body[field] = _FROM_AVRO[field](body[field])
     except ValueError as problem:
         raise UndecodableError("unknown_word", f"{field} of {name}: {problem}") from problem
@@ -167,7 +202,11 @@ def _record(value: bytes | None) -> dict[str, Any]:
     source.seek(HEADER.size)
     try:
         record: dict[str, Any] = schemaless_reader(
-            source, schema.parsed, latest(ORDER_EVENTS).parsed, return_record_name=True
+            source,
+            schema.parsed,
+            latest(ORDER_EVENTS).parsed,
+            return_record_name=True,
+            return_record_name_override=True,
         )
     except (EOFError, ValueError, IndexError, KeyError, OverflowError) as problem:
         raise UndecodableError("not_avro", f"the bytes do not fit schema {schema_id}") from problem

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from schemas.commands import CommandKind, Revision
 from schemas.envelope import Envelope
 from schemas.steps import Callout, Failure, Sealed, WaybillStep
 
@@ -75,10 +76,70 @@ class StepSkipped(StepResult):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepDeferred(StepResult):
+    """The attempt was not sent; it does not count as one.
+
+    `reason`: `breaker`, `held`, `busy`, `rate` (the stage takes no more now) or `command` (a
+    person wants the order to stop). `stage` names the stage that lets it go on; None where the
+    order itself does. `until` is when that is expected, if anybody can tell.
+    """
+
+    reason: str
+    stage: str | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompensationSucceeded(StepResult):
+    """What the step had done is undone."""
+
+    callouts: tuple[Callout, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompensationFailed(StepResult):
+    """The attempt to undo the step failed. `next_attempt_at` is None when a person is needed."""
+
+    failure: Failure
+    next_attempt_at: datetime | None = None
+    callouts: tuple[Callout, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandReceived:
+    """A person or a program asks something of the order; who, says the envelope.
+
+    Applies iff the order is known and `command`, the command's id, is new to it. `output` (with
+    `sealed`, its personal part) is what `resolve` hands in; `revision` what `amend` and a `retry`
+    under the current configuration are about.
+    """
+
+    command: str
+    kind: CommandKind
+    reason: str
+    step: str | None = None
+    output: Mapping[str, Any] | None = None
+    sealed: tuple[Sealed, ...] = ()
+    revision: Revision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """Applies iff the order still stands at `expected`, the sequence it was decided on."""
+    """Applies iff the order still stands at `expected`, the sequence it was decided on.
+
+    `command` is the id of the command that it answers, if it answers one.
+    """
 
     expected: int
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRejected(Decided):
+    """The command comes to nothing; `code` is for programs, `reason` for people."""
+
+    code: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +152,72 @@ class StepStarted(Decided):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetryDue(Decided):
+    """The next attempt of the step opens: its time has come, or a person says so."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResolved(Decided):
+    """A person says what became of the step: done with the command's output, or skipped."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderQueued(Decided):
+    """The order waits until `behind`, an order of its lane, has ended.
+
+    `passed_by`: an operator let that order pass; the offset at which it stands in the lane.
+    """
+
+    behind: str
+    passed_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReleased(Decided):
+    """No order of the lane is before it any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPaused(Decided):
+    """Nothing is done for the order until it is resumed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderResumed(Decided):
+    """The order goes on where it was paused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAmended(Decided):
+    """The order is what the command's revision says; `from_step` is the first to run again."""
+
+    from_step: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReopened(Decided):
+    """The next run of a failed order begins with `step`, at the tail of its lane."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled(Decided):
+    """A final end. `standing` are the finished steps whose effects were not undone."""
+
+    standing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MainPhaseCompleted(Decided):
-    """Every step of the main phase has ended well enough; from here the order cannot fail."""
+    """Every step of the main phase has ended well enough; from here the order cannot fail.
+
+    As the answer to a command: whatever was left of the phase is skipped.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +236,32 @@ class OrderFailed(Decided):
     failure: Failure
 
 
-Result: TypeAlias = StepSucceeded | StepFailed | StepInDoubt | StepSkipped
-Decision: TypeAlias = StepStarted | MainPhaseCompleted | OrderCompleted | OrderFailed
-Fact: TypeAlias = OrderAccepted | Result | Decision
+Result: TypeAlias = (
+    StepSucceeded
+    | StepFailed
+    | StepInDoubt
+    | StepSkipped
+    | StepDeferred
+    | CompensationSucceeded
+    | CompensationFailed
+)
+Decision: TypeAlias = (
+    CommandRejected
+    | StepStarted
+    | RetryDue
+    | StepResolved
+    | OrderQueued
+    | OrderReleased
+    | OrderPaused
+    | OrderResumed
+    | OrderAmended
+    | OrderReopened
+    | OrderCancelled
+    | MainPhaseCompleted
+    | OrderCompleted
+    | OrderFailed
+)
+Fact: TypeAlias = OrderAccepted | CommandReceived | Result | Decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,28 @@ class ErrorKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """When a failed attempt is followed by another one. Seconds.
+
+    `attempts` bounds those that were sent, the first included; `age_s` the time since the first.
+    Pauses double from `first_s` to `longest_s`, each with full jitter.
+    """
+
+    attempts: int
+    first_s: float
+    longest_s: float
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaybillStep:
     """One entry of an order's waybill, as resolved when the order was accepted.
 
     `options` and `map` are JSON texts. `items` are indexes into the order's items that this step
     gets; None means all. `timeout_s` bounds the whole step; None means the connector's own.
+    `retry` None: the first failure is the last. `compensate`: undone where the order is cancelled
+    or amended behind it. `reads` are the members of the order that the step depends on; None
+    means all.
     """
 
     id: str
@@ -51,6 +68,9 @@ class WaybillStep:
     items: tuple[int, ...] | None = None
     map: str | None = None
     timeout_s: float | None = None
+    retry: Retry | None = None
+    compensate: bool = False
+    reads: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
