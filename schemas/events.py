@@ -53,11 +53,15 @@ class StepSucceeded(StepResult):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFailed(StepResult):
-    """The attempt failed. `next_attempt_at` is None when there will be no further one."""
+    """The attempt failed. `next_attempt_at` is None when there will be no further one.
+
+    `unknown`: nobody knows yet what became of it; the next attempt starts from there.
+    """
 
     failure: Failure
     next_attempt_at: datetime | None = None
     callouts: tuple[Callout, ...] = ()
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,7 @@ class CompensationFailed(StepResult):
     failure: Failure
     next_attempt_at: datetime | None = None
     callouts: tuple[Callout, ...] = ()
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

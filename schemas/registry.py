@@ -11,6 +11,7 @@ from fastavro.schema import parse_schema
 
 ORDER_EVENTS = "order-events-value"
 ORDERS = "orders-value"
+ORDER_COMMANDS = "order-commands-value"
 
 
 @dataclass(frozen=True, slots=True)
