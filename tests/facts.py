@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from schemas.commands import CommandKind
 from schemas.envelope import Envelope
 from schemas.events import (
+    CommandReceived,
     Event,
     Fact,
     OrderAccepted,
@@ -73,6 +75,12 @@ def doubtful(name: str, attempt: int = 1) -> StepInDoubt:
 
 def skipped(name: str, attempt: int = 1) -> StepSkipped:
     return StepSkipped(step=name, attempt=attempt, reason="no items for it")
+
+
+def command(kind: str, name: str | None = None, **more: Any) -> CommandReceived:
+    """A command; its id is its kind, unless told otherwise."""
+    given: dict[str, Any] = {"command": f"{kind}-1", "reason": "as asked", "step": name}
+    return CommandReceived(kind=CommandKind(kind), **{**given, **more})
 
 
 def started(name: str, expected: int, worker: str = WORKER, attempt: int = 1) -> StepStarted:

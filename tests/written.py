@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas import events, steps
+from schemas import commands, events, steps
 from schemas.envelope import Envelope
 
 INTS = st.integers(-(2**31), 2**31 - 1)
@@ -54,6 +54,7 @@ FAILURES = st.builds(
     call=MAYBE_TEXT,
     definite=st.booleans(),
 )
+RETRIES = st.builds(steps.Retry, attempts=INTS, first_s=DOUBLES, longest_s=DOUBLES, age_s=DOUBLES)
 STEPS = st.builds(
     steps.WaybillStep,
     id=TEXTS,
@@ -67,6 +68,9 @@ STEPS = st.builds(
     items=st.none() | st.lists(INTS, max_size=3).map(tuple),
     map=MAYBE_TEXT,
     timeout_s=st.none() | DOUBLES,
+    retry=st.none() | RETRIES,
+    compensate=st.booleans(),
+    reads=st.none() | st.lists(TEXTS, max_size=3).map(tuple),
 )
 ENVELOPES = st.builds(
     Envelope,
@@ -87,7 +91,22 @@ def some(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]
     return st.lists(strategy, max_size=2).map(tuple)
 
 
+REVISIONS = st.builds(
+    commands.Revision,
+    config_version=INTS,
+    axes=st.dictionaries(TEXTS, TEXTS, max_size=3),
+    waybill=some(STEPS),
+    base=st.binary(max_size=32),
+    document=MAYBE_TEXT,
+    sealed=some(SEALED),
+    fingerprint=st.none() | st.binary(max_size=32),
+    changed=some(TEXTS),
+)
+OUTPUTS = st.dictionaries(TEXTS, JSON, max_size=3)
 _RESULT: dict[str, Any] = {"step": TEXTS, "attempt": INTS}
+_CALLED = {**_RESULT, "callouts": some(CALLOUTS)}
+_FAILED = {**_CALLED, "failure": FAILURES, "next_attempt_at": st.none() | MOMENTS}
+_DECIDED: dict[str, Any] = {"expected": INTS, "command": MAYBE_TEXT}
 _FIELDS: dict[type[Any], dict[str, Any]] = {
     events.OrderAccepted: {
         "order_type": TEXTS,
@@ -104,24 +123,45 @@ _FIELDS: dict[type[Any], dict[str, Any]] = {
         "sealed": some(SEALED),
         "fingerprint": st.binary(max_size=32),
     },
-    events.StepSucceeded: {
-        **_RESULT,
-        "output": st.dictionaries(TEXTS, JSON, max_size=3),
+    events.CommandReceived: {
+        "command": TEXTS,
+        "kind": st.sampled_from(commands.CommandKind),
+        "reason": TEXTS,
+        "step": MAYBE_TEXT,
+        "output": st.none() | OUTPUTS,
         "sealed": some(SEALED),
-        "callouts": some(CALLOUTS),
+        "revision": st.none() | REVISIONS,
     },
-    events.StepFailed: {
-        **_RESULT,
-        "failure": FAILURES,
-        "next_attempt_at": st.none() | MOMENTS,
-        "callouts": some(CALLOUTS),
-    },
-    events.StepInDoubt: {**_RESULT, "failure": FAILURES, "callouts": some(CALLOUTS)},
+    events.StepSucceeded: {**_CALLED, "output": OUTPUTS, "sealed": some(SEALED)},
+    events.StepFailed: _FAILED,
+    events.StepInDoubt: {**_CALLED, "failure": FAILURES},
     events.StepSkipped: {**_RESULT, "reason": TEXTS},
-    events.StepStarted: {**_RESULT, "expected": INTS, "worker": TEXTS},
-    events.MainPhaseCompleted: {"expected": INTS},
-    events.OrderCompleted: {"expected": INTS, "completion": TEXTS},
-    events.OrderFailed: {"expected": INTS, "step": TEXTS, "plugin": TEXTS, "failure": FAILURES},
+    events.StepDeferred: {
+        **_RESULT,
+        "reason": TEXTS,
+        "stage": MAYBE_TEXT,
+        "until": st.none() | MOMENTS,
+    },
+    events.CompensationSucceeded: _CALLED,
+    events.CompensationFailed: _FAILED,
+    events.CommandRejected: {**_DECIDED, "code": TEXTS, "reason": TEXTS},
+    events.StepStarted: {**_DECIDED, **_RESULT, "worker": TEXTS},
+    events.RetryDue: {**_DECIDED, "step": TEXTS},
+    events.StepResolved: {**_DECIDED, "step": TEXTS},
+    events.OrderQueued: {
+        **_DECIDED,
+        "behind": TEXTS,
+        "passed_by": st.none() | st.integers(-(2**63), 2**63 - 1),
+    },
+    events.OrderReleased: _DECIDED,
+    events.OrderPaused: _DECIDED,
+    events.OrderResumed: _DECIDED,
+    events.OrderAmended: {**_DECIDED, "from_step": MAYBE_TEXT},
+    events.OrderReopened: {**_DECIDED, "step": TEXTS},
+    events.OrderCancelled: {**_DECIDED, "standing": some(TEXTS)},
+    events.MainPhaseCompleted: _DECIDED,
+    events.OrderCompleted: {**_DECIDED, "completion": TEXTS},
+    events.OrderFailed: {**_DECIDED, "step": TEXTS, "plugin": TEXTS, "failure": FAILURES},
 }
 KINDS = tuple(_FIELDS)
 EVENTS = st.builds(

@@ -4,7 +4,7 @@ import io
 import json
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -12,7 +12,7 @@ import orjson
 import pytest
 from fastavro import parse_schema, schemaless_reader
 
-from schemas import codec, steps
+from schemas import codec, commands, steps
 from schemas.codec import HEADER, Memo, UndecodableError, decode, encode
 from schemas.envelope import Envelope
 from schemas.events import Fact
@@ -22,6 +22,16 @@ from tests.facts import accepted, event, failed, step, succeeded
 SCHEMA: dict[str, Any] = json.loads(latest(ORDER_EVENTS).text)
 KINDS: tuple[type[Any], ...] = get_args(Fact)
 NAMES = {int: "int", bool: "boolean", float: "double", bytes: "bytes", datetime: "long"}
+LONGS = {"passed_by"}  # offsets
+NESTED = (
+    steps.WaybillStep,
+    steps.Retry,
+    steps.Sealed,
+    steps.Callout,
+    steps.Body,
+    steps.Failure,
+    commands.Revision,
+)
 VALUE = encode(event(accepted(step("a"))))
 
 
@@ -66,12 +76,15 @@ def bare(schema: Any) -> Any:
 
 @pytest.mark.parametrize(
     "kind",
-    [*KINDS, steps.WaybillStep, steps.Sealed, steps.Callout, steps.Body, steps.Failure],
+    [*KINDS, *NESTED],
     ids=lambda kind: kind.__name__,
 )
 def test_the_schema_has_every_field_of_a_class_and_no_other(kind: type[Any]) -> None:
     hints = get_type_hints(kind)
-    expected = {field.name: avro_type(hints[field.name]) for field in fields(kind)}
+    expected = {
+        field.name: ["null", "long"] if field.name in LONGS else avro_type(hints[field.name])
+        for field in fields(kind)
+    }
     described = records(SCHEMA)[kind.__name__]["fields"]
     assert {field["name"]: bare(field["type"]) for field in described} == expected
 
@@ -88,9 +101,22 @@ def test_the_schema_has_every_field_of_the_envelope_then_the_fact() -> None:
 def test_what_may_be_missing_is_missing_by_default() -> None:
     for record in records(SCHEMA).values():
         for field in record["fields"]:
-            optional = isinstance(field["type"], list) and field["name"] != "fact"
-            assert ("default" in field) is optional, f"{record['name']}.{field['name']}"
-            assert not optional or field["default"] is None
+            if isinstance(field["type"], list) and field["name"] != "fact":
+                assert field["default"] is None, f"{record['name']}.{field['name']}"
+
+
+def test_a_default_is_nothing_at_all() -> None:
+    given = [one for record in records(SCHEMA).values() for one in record["fields"]]
+    assert all(not one["default"] for one in given if "default" in one)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *NESTED], ids=lambda kind: kind.__name__)
+def test_what_the_schema_fills_in_is_what_the_class_fills_in(kind: type[Any]) -> None:
+    described = {one["name"]: one for one in records(SCHEMA)[kind.__name__]["fields"]}
+    for field in fields(kind):
+        filled = described[field.name].get("default", MISSING)
+        if filled is not MISSING and field.default is not MISSING:
+            assert (tuple(filled) if isinstance(filled, list) else filled) == field.default
 
 
 def test_the_codec_knows_every_fact() -> None:
@@ -103,12 +129,13 @@ def test_schema_ids_are_never_reused() -> None:
     assert all(by_id(schema.id) is schema for schema in schemas)
     for versions in published().values():
         assert [schema.version for schema in versions] == list(range(1, len(versions) + 1))
-    assert (published()[ORDER_EVENTS][0].id, published()[ORDERS][0].id) == (1, 2)
+    assert [schema.id for schema in published()[ORDER_EVENTS]] == [1, 3]
+    assert [schema.id for schema in published()[ORDERS]] == [2]
     assert by_id(0) is None
 
 
 def test_a_record_opens_with_a_zero_and_its_schema_id() -> None:
-    assert VALUE[:5] == b"\x00\x00\x00\x00\x01"
+    assert VALUE[:5] == b"\x00\x00\x00\x00\x03"
 
 
 @pytest.mark.parametrize("fact", [accepted(step("a")), succeeded("a"), failed("a")])
@@ -132,8 +159,8 @@ def test_the_envelope_can_be_read_without_knowing_the_fact(fact: Fact) -> None:
         (b"\x01" + VALUE[1:], "not_avro", "not 0"),
         (HEADER.pack(0, 99) + VALUE[5:], "unknown_schema", "99"),
         (HEADER.pack(0, latest(ORDERS).id) + VALUE[5:], "unknown_schema", "2"),
-        (VALUE[:-1], "not_avro", "schema 1"),
-        (VALUE[:5] + b"\xff" * 40, "not_avro", "schema 1"),
+        (VALUE[:-1], "not_avro", "schema 3"),
+        (VALUE[:5] + b"\xff" * 40, "not_avro", "schema 3"),
     ],
 )
 def test_what_is_no_event_is_undecodable_in_words(
