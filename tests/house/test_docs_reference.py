@@ -27,7 +27,8 @@ SOURCES = [
 PLACES = {
     **dict.fromkeys(("Failed", "Kind", "_failed"), 1),
     **dict.fromkeys(("Unknown", "InDoubt", "NotSent", "Lost", "NoToken", "unfit", "problem"), 0),
-    **dict.fromkeys(("_refused", "_error", "_warning", "_refusal", "UndecodableError"), 0),
+    **dict.fromkeys(("refused", "_refused", "_error", "_warning", "_refusal"), 0),
+    **dict.fromkeys(("UndecodableError",), 0),
     **dict.fromkeys(("SettingsError", "EmbeddedError", "KeysError", "StoreError"), 0),
     **dict.fromkeys(("VaultKeyError", "ApiKeysError"), 0),
 }
