@@ -3,7 +3,7 @@
 import hashlib
 from uuid import UUID
 
-from schemas.events import Decided, Fact, OrderAccepted, StepResult, StepStarted
+from schemas.events import CommandReceived, Decided, Fact, OrderAccepted, StepResult, StepStarted
 
 _NAMESPACE = UUID("7a0c2f5e-6c1b-5d0e-9a57-3a1f4c1d8e21").bytes
 _REFERENCE_LENGTH = 12
@@ -48,6 +48,11 @@ def lane_id(tenant: str, subscription: str) -> str:
     return f"{tenant}/{subscription}"
 
 
+def command_id(tenant: str, identity: str) -> str:
+    """The id of a command that brought none; `identity` is topic/partition/offset."""
+    return "command-" + derived_uuid("command", tenant, identity).replace("-", "")
+
+
 def call_key(tenant: str, order: str, step: str, call: str, generation: int) -> str:
     """The idempotency key of one call: the same however often it is repeated.
 
@@ -62,6 +67,8 @@ def event_id(order: str, run: int, fact: Fact) -> str:
     kind = type(fact).__name__
     if isinstance(fact, OrderAccepted):
         return derived_uuid("event", order, kind, fact.fingerprint.hex())
+    if isinstance(fact, CommandReceived):
+        return derived_uuid("event", order, kind, fact.command)
     if isinstance(fact, StepResult):
         return derived_uuid("event", order, str(run), kind, fact.step, str(fact.attempt))
     if isinstance(fact, StepStarted):

@@ -37,6 +37,23 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What a document is found to be, under the configuration in use.
+
+    `subscription` is the existing one that it is about, if it is about one.
+    """
+
+    document: Document
+    order_type: str
+    mode: str
+    external_id: str | None
+    subscription: str | None
+    fingerprint: bytes
+    resolution: Resolution
+    config_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A submission that can be accepted: all that needs no key of its data subject."""
 
@@ -75,45 +92,70 @@ class Intake:
 
     def prepare(self, submission: Submission) -> Prepared:
         """The order, checked and with its waybill; `RefusedError` says why it is not taken."""
-        sequencer = self._sequencers.get(submission.tenant)
-        keys = self._keys.get(submission.tenant)
-        if sequencer is None or keys is None:
-            raise _refused(
-                "no_configuration",
-                f"there is no processing configuration for the tenant {submission.tenant!r}",
-                "give the tenant a configuration and a key, or correct the header waybill-tenant",
-            )
-        document = read_document(submission.value)
+        tenant = submission.tenant
+        _, keys = self._rules(tenant)
+        found = self.examine(tenant, read_document(submission.value))
+        identity = found.external_id or submission.identity
+        subscription = found.subscription or ids.subscription_reference(tenant, identity)
+        lane = ids.lane_id(tenant, subscription)
+        order_id = ids.order_id(tenant, identity, lane)
+        return Prepared(
+            submission=submission,
+            document=found.document,
+            order_id=order_id,
+            lane=lane,
+            order_type=found.order_type,
+            mode=found.mode,
+            external_id=found.external_id,
+            subscription_reference=subscription,
+            subject=subject_of(keys, found.document, order_id),
+            fingerprint=found.fingerprint,
+            resolution=found.resolution,
+            config_version=found.config_version,
+        )
+
+    def examine(self, tenant: str, document: Document) -> Examined:
+        """What the document is, and its waybill; `RefusedError` says what is wrong with it."""
+        sequencer, keys = self._rules(tenant)
         order_type = _order_type(document, sequencer.configuration)
         mode = _mode(document)
         external_id = _text(document, "external_id")
         _check_items(document)
-        identity = external_id or submission.identity
-        subscription = _existing_subscription(document) or ids.subscription_reference(
-            submission.tenant, identity
-        )
-        lane = ids.lane_id(submission.tenant, subscription)
-        order_id = ids.order_id(submission.tenant, identity, lane)
-        prepared = Prepared(
-            submission=submission,
+        examined = Examined(
             document=document,
-            order_id=order_id,
-            lane=lane,
             order_type=order_type,
             mode=mode,
             external_id=external_id,
-            subscription_reference=subscription,
-            subject=subject_of(keys, document, order_id),
+            subscription=existing_subscription(document),
             fingerprint=_fingerprint(keys, document),
             resolution=_resolution(sequencer, document, order_type),
             config_version=sequencer.configuration.version,
         )
-        self._check_connections(prepared)
-        return prepared
+        self._check_connections(tenant, examined)
+        return examined
 
-    def _check_connections(self, prepared: Prepared) -> None:
-        tenant, mode = prepared.submission.tenant, prepared.mode
-        for step in prepared.resolution.waybill:
+    def config_version(self, tenant: str) -> int | None:
+        """The version of the tenant's configuration in use."""
+        sequencer = self._sequencers.get(tenant)
+        return None if sequencer is None else sequencer.configuration.version
+
+    def subject(self, tenant: str, document: Document, order_id: str) -> str:
+        """Whose data the document holds."""
+        return subject_of(self._rules(tenant)[1], document, order_id)
+
+    def _rules(self, tenant: str) -> tuple[Sequencer, TenantKeys]:
+        sequencer, keys = self._sequencers.get(tenant), self._keys.get(tenant)
+        if sequencer is None or keys is None:
+            raise _refused(
+                "no_configuration",
+                f"there is no processing configuration for the tenant {tenant!r}",
+                "give the tenant a configuration and a key, or correct the header waybill-tenant",
+            )
+        return sequencer, keys
+
+    def _check_connections(self, tenant: str, examined: Examined) -> None:
+        mode = examined.mode
+        for step in examined.resolution.waybill:
             name = self._missing_connection(tenant, mode, step)
             if name is not None:
                 raise _refused(
@@ -241,7 +283,8 @@ def _check_items(document: Document) -> None:
             )
 
 
-def _existing_subscription(document: Document) -> str | None:
+def existing_subscription(document: Document) -> str | None:
+    """The subscription that the order is about; None where it opens one."""
     items = document.get("orderItems") or []
     named = [document.get("forSubscription"), *(item.get("forSubscription") for item in items)]
     flat = [one for given in named for one in (given if isinstance(given, list) else [given])]
