@@ -65,6 +65,7 @@ class Conversing:
         self._unrepeatable: set[str] = set()
         self._last_call: str | None = None
         self._retry_after_s: float | None = None
+        self._unsent = False
 
     async def have(self, conversation: Callable[[Step[Any]], Conversation]) -> Performed:
         """Have it, from the first request to the outcome."""
@@ -79,7 +80,13 @@ class Conversing:
             finally:
                 with suppress(Exception):  # a generator may refuse to be closed
                     talk.close()
-        return Performed(self._shown(ended), self._record.callouts(), self._retry_after_s)
+        return Performed(
+            self._shown(ended),
+            self._record.callouts(),
+            self._retry_after_s,
+            requests=self._asked,
+            unsent=self._unsent and isinstance(ended, Failure),
+        )
 
     async def _through(self, talk: Conversation) -> Ended:
         reply: Reply | None = None
@@ -118,6 +125,7 @@ class Conversing:
             case Answer():
                 return self._judged(request, exchange)
             case NotSent(code, message) | NoToken(code, message, refused=False):
+                self._unsent = True
                 return self._failed(ErrorKind.TRANSIENT, code, message, request.call)
             case NoToken(code, message):
                 return self._failed(ErrorKind.MISCONFIGURED, code, message, request.call)

@@ -4,19 +4,24 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from plugins.api import Conversation, Step
+from plugins.api import Conversation, Done, NotDone, Step
 from plugins.assignment import Assignment, InDoubt, Performed
-from plugins.bulkheads import Bulkheads
 from plugins.conversing import Conversing, Instruments
 from plugins.credentials import Credentials
 from plugins.secret_values import SecretValues
+from plugins.stage import Stage, TurnedAwayError
+from plugins.stages import StageBook
 from plugins.transport import Transport
+from schemas.steps import ErrorKind, Failure
 
-__all__ = ["Assignment", "InDoubt", "Performed", "Performer"]
+__all__ = ["Assignment", "InDoubt", "Performed", "Performer", "TurnedAwayError"]
+
+_OURS = frozenset({"connector_error", "output_too_large", "partner_surprise"})
+"""Doubts that say nothing about whether the partner is well."""
 
 
 class Performer:
-    """One per worker: holds the transport, the tokens and the stages' bulkheads.
+    """One per worker: holds the transport, the tokens and the stages.
 
     `now` is the time of day in UTC, `monotonic` a clock in seconds that never goes back.
     """
@@ -30,18 +35,45 @@ class Performer:
     ) -> None:
         credentials = Credentials(transport, secrets, monotonic)
         self._instruments = Instruments(transport, credentials, now, monotonic)
-        self._bulkheads = Bulkheads()
+        self.stages = StageBook(monotonic)
+
+    def stage_of(self, assignment: Assignment) -> Stage:
+        """The stage that the assignment goes through."""
+        name = assignment.connector.name
+        return self.stages.of(assignment.step.tenant, name, assignment.connection)
 
     async def perform(
         self, assignment: Assignment, conversation: Callable[[Step[Any]], Conversation]
     ) -> Performed:
-        """Have the connector's `perform` or `look_up` conversation.
+        """Have the connector's `perform`, `look_up` or compensating conversation.
 
-        Never raises but for cancellation and what `before_sending` raises.
+        `TurnedAwayError` where the stage does not take it. Raises nothing else but for
+        cancellation and what `before_sending` raises.
         """
-        slots = self._bulkheads.of(assignment.connector.name, assignment.connection)
-        async with slots:
+        stage = self.stage_of(assignment)
+        era = await stage.enter(assignment.patience_s)
+        performed: Performed | None = None
+        try:
             if assignment.before_sending is not None:
                 await assignment.before_sending()
             talk = Conversing(self._instruments, assignment)
-            return await talk.have(conversation)
+            performed = await talk.have(conversation)
+        finally:
+            if performed is None:
+                stage.leave(era, went_well=None)
+            else:
+                stage.leave(era, went_well=_went_well(performed), requests=performed.requests)
+        return performed
+
+
+def _went_well(performed: Performed) -> bool | None:
+    """Whether the partner is well: a refusal is an answer, too. None: nobody can tell."""
+    match performed.outcome:
+        case Done() | NotDone():
+            return True if performed.requests else None
+        case InDoubt(code=code):
+            return None if code in _OURS else False
+        case Failure(kind=ErrorKind.MISCONFIGURED) | Failure(code="deadline"):
+            return None
+        case Failure(kind=kind):
+            return kind is not ErrorKind.TRANSIENT

@@ -59,12 +59,39 @@ Auth: TypeAlias = Annotated[
 ]
 
 
+class Rate(_Part):
+    """How many requests per second a stage sends, and how many at once after a pause."""
+
+    per_second: float = Field(gt=0, le=100_000)
+    burst: int = Field(default=1, ge=1)
+
+
+class BreakerLimits(_Part):
+    """When a stage stops asking a partner that does not answer.
+
+    It opens when `failure_rate` of at least `at_least` conversations in the last `window_s`
+    seconds came to nothing for a reason that may pass. After `open_s` it lets single ones
+    through; each failure of those doubles the pause, up to `longest_open_s`.
+    """
+
+    failure_rate: float = Field(default=0.5, gt=0, le=1)
+    at_least: int = Field(default=20, ge=1, le=10_000)
+    window_s: float = Field(default=30.0, gt=0, le=3600)
+    open_s: float = Field(default=5.0, gt=0, le=3600)
+    longest_open_s: float = Field(default=60.0, gt=0, le=3600)
+
+
 class Limits(_Part):
-    """Bounds of one stage against this connection, for the whole deployment."""
+    """Bounds of one stage against this connection, for the whole deployment.
+
+    `rate` null: only `max_in_flight` bounds it. `breaker` null: it asks whatever happens.
+    """
 
     max_in_flight: int = Field(default=200, ge=1)
     connect_s: float = Field(default=5.0, gt=0, le=45)
     read_s: float = Field(default=30.0, gt=0, le=45)
+    rate: Rate | None = None
+    breaker: BreakerLimits | None = BreakerLimits()
 
 
 class Connection(_Part):
