@@ -2,20 +2,20 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from schemas.events import Event
 from schemas.problems import Problem, RefusedError
 from streams.agents import metrics
-from streams.agents.fate import Fatal, guarded
-from streams.agents.inbox import Inbox, until_loop_is_free
+from streams.agents.fate import Fatal
+from streams.agents.inbox import until_loop_is_free
 from streams.agents.journal import Journal
 from streams.agents.keyring import KeyRing
-from streams.agents.rejections import DEFAULT_TENANT, Refused, Rejections
+from streams.agents.ledger import Ledger, LedgerReader
+from streams.agents.rejections import DEFAULT_TENANT, Refused, Rejections, header
 from streams.core.intake import Intake, Prepared, Submission, acceptance
 from streams.core.sealing import NONCE_BYTES
 from streams.kafka.reader import Record, Records
@@ -39,26 +39,6 @@ INTERNAL = Problem(
 Rejecting: TypeAlias = Coroutine[Any, Any, None]
 
 
-@dataclass(slots=True)
-class _Chunk:
-    last: int
-    landed: bool = False
-
-
-@dataclass(slots=True)
-class _Ledger:
-    """What of one partition is durable elsewhere, in the order it was read."""
-
-    partition: int
-    position: int
-    open: deque[_Chunk] = field(default_factory=deque)
-
-    def committable(self) -> int:
-        while self.open and self.open[0].landed:
-            self.position = self.open.popleft().last + 1
-        return self.position
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What intake works with.
@@ -80,57 +60,17 @@ class Desk:
     fatal: Fatal
 
 
-class IntakeAgent:
+class IntakeAgent(LedgerReader):
     """Reads `orders`; nothing is committed before its outcome is durable."""
 
     def __init__(self, desk: Desk) -> None:
+        super().__init__(INBOX_RECORDS, desk.fatal)
         self._desk = desk
-        self._ledgers: dict[int, _Ledger] = {}
-        self._inbox: Inbox[_Ledger] = Inbox(INBOX_RECORDS)
-        self._writing: set[asyncio.Task[None]] = set()
-
-    def start(self) -> None:
-        """Starts its loop."""
-        self._writing.add(guarded(self._loop(), self._desk.fatal))
-
-    async def stop(self) -> None:
-        """Ends its loop; what is not durable is read again by another worker."""
-        for task in self._writing:
-            task.cancel()
-        await asyncio.gather(*self._writing, return_exceptions=True)
-
-    async def assigned(
-        self, committed: Mapping[int, int], ends: Mapping[int, int]
-    ) -> Mapping[int, int]:
-        """Starts at the committed offsets; at 0 where nothing was committed yet.
-
-        It has to be said: without a committed offset the consumer would go on where it stands,
-        past what was fetched while the partitions were being moved.
-        """
-        del ends
-        self._ledgers = {number: _Ledger(number, offset) for number, offset in committed.items()}
-        return committed
-
-    def revoked(self) -> None:
-        """Forgets its place; what is being written lands or is read again."""
-        self._ledgers = {}
-        self._inbox.clear()
 
     @property
     def has_room(self) -> bool:
         """Whether it keeps up, and not too many orders are in memory."""
         return self._inbox.has_room and self._desk.held() < MOST_HELD
-
-    def take(self, partition: int, records: Records) -> None:
-        """Takes records, to be taken or rejected soon."""
-        ledger = self._ledgers.get(partition)
-        if ledger is not None:
-            self._inbox.put(ledger, records)
-
-    def committable(self, partition: int) -> int | None:
-        """Behind the first record whose outcome is not durable."""
-        ledger = self._ledgers.get(partition)
-        return None if ledger is None else ledger.committable()
 
     async def _loop(self) -> None:
         while True:
@@ -139,7 +79,7 @@ class IntakeAgent:
                 await asyncio.sleep(BEHIND_AGAIN_S)
             await self._take(await self._inbox.take(AT_ONCE))
 
-    async def _take(self, taken: list[tuple[_Ledger, Records]]) -> None:
+    async def _take(self, taken: list[tuple[Ledger, Records]]) -> None:
         writes: list[list[Rejecting | Prepared]] = []
         subjects: dict[str, dict[str, None]] = {}
         self._watch_age(taken[-1][1][-1])
@@ -155,13 +95,9 @@ class IntakeAgent:
             for subject, key in (await self._desk.ring.made(tenant, wanted)).items()
         }
         for (ledger, records), outcomes in zip(taken, writes, strict=True):
-            chunk = _Chunk(records[-1].offset)
-            ledger.open.append(chunk)
             rejecting = [outcome for outcome in outcomes if not isinstance(outcome, Prepared)]
             events = [self._accepted(o, keys) for o in outcomes if isinstance(o, Prepared)]
-            task = asyncio.ensure_future(self._land(chunk, events, rejecting))
-            self._writing.add(task)
-            task.add_done_callback(self._writing.discard)
+            self._land(ledger, records[-1].offset, self._written(events, rejecting))
 
     def _watch_age(self, record: Record) -> None:
         age_s = self._desk.now().timestamp() - record.timestamp / 1000
@@ -172,15 +108,15 @@ class IntakeAgent:
     def _outcome(self, partition: int, record: Record) -> Prepared | Rejecting:
         desk = self._desk
         headers = dict(record.headers or ())
-        tenant = _header(headers, "waybill-tenant") or DEFAULT_TENANT
+        tenant = header(headers, "waybill-tenant") or DEFAULT_TENANT
         origin = f"{desk.topic}/{partition}/{record.offset}"
         submission = Submission(
             tenant=tenant,
             value=record.value,
-            identity=_header(headers, "waybill-identity") or origin,
-            actor=_header(headers, "waybill-actor") or "kafka",
+            identity=header(headers, "waybill-identity") or origin,
+            actor=header(headers, "waybill-actor") or "kafka",
             origin=origin,
-            trace=_header(headers, "traceparent"),
+            trace=header(headers, "traceparent"),
         )
         try:
             return desk.intake.prepare(submission)
@@ -197,8 +133,8 @@ class IntakeAgent:
         key = keys[prepared.submission.tenant, prepared.subject]
         return acceptance(prepared, key, desk.random_bytes(NONCE_BYTES), desk.now())
 
-    async def _land(self, chunk: _Chunk, events: list[Event], rejecting: list[Rejecting]) -> None:
-        """Returns when the outcome of every record of the chunk is durable."""
+    async def _written(self, events: list[Event], rejecting: list[Rejecting]) -> None:
+        """Returns when the outcome of every record is durable."""
         journal = self._desk.journal
         appended = [(event, journal.append(event)) for event in events]
         for rejection in rejecting:
@@ -209,9 +145,3 @@ class IntakeAgent:
             except Exception as problem:  # noqa: BLE001 (whatever it was, it is not durable yet)
                 log.warning("an acceptance is written again: %r", problem)
                 await journal.write(event)
-        chunk.landed = True
-
-
-def _header(headers: Mapping[str, bytes], name: str) -> str | None:
-    value = headers.get(name)
-    return value.decode(errors="replace") if value else None

@@ -6,6 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 ORDERS_ACCEPTED = Counter("waybill_orders_accepted_total", "Orders taken", ["order_type"])
 ORDERS_REJECTED = Counter("waybill_orders_rejected_total", "Orders not taken", ["code"])
+COMMANDS = Counter("waybill_commands_received_total", "Commands read", ["command"])
 INTAKE_AGE = Gauge("waybill_intake_age_seconds", "Age of the record of `orders` taken last")
 EVENTS_READ = Counter("waybill_events_read_total", "Events of order-events read back")
 EVENTS_IGNORED = Counter("waybill_events_ignored_total", "Events that did not apply")

@@ -94,3 +94,9 @@ def _headers(refused: Refused, problem: Problem) -> Headers:
         ("waybill-tenant", refused.tenant),
     ]
     return [(name, text.encode()) for name, text in headers if text]
+
+
+def header(headers: Mapping[str, bytes], name: str) -> str | None:
+    """The header's text; None where it is missing or empty."""
+    value = headers.get(name)
+    return value.decode(errors="replace") if value else None

@@ -186,13 +186,7 @@ def command_received(
     asked, to = prepared.asked, prepared.to
     command, request = asked.command, asked.request
     assert isinstance(command.command, CommandKind)
-    output, hidden = command.output, prepared.hidden
-    sealed: tuple[Sealed, ...] = ()
-    if hidden:
-        assert key is not None
-        assert output is not None
-        sealed = (seal(hidden, to.order_id, key, nonce),)
-        output = {name: value for name, value in output.items() if name not in hidden}
+    output, sealed = _output(prepared, key, nonce)
     fact = CommandReceived(
         command=asked.id,
         kind=command.command,
@@ -244,6 +238,17 @@ def merged(target: Any, patch: Any) -> Any:
         else:
             result[name] = merged(result.get(name), value)
     return result
+
+
+def _output(
+    prepared: PreparedCommand, key: DataKey | None, nonce: bytes
+) -> tuple[Mapping[str, Any] | None, tuple[Sealed, ...]]:
+    output, hidden = prepared.asked.command.output, prepared.hidden
+    if output is None or not hidden:
+        return output, ()
+    assert key is not None
+    clear = {name: value for name, value in output.items() if name not in hidden}
+    return clear, (seal(hidden, prepared.to.order_id, key, nonce),)
 
 
 def _revision(prepared: PreparedCommand, key: DataKey | None, nonce: bytes) -> Revision | None:
