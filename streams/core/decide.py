@@ -1,91 +1,44 @@
-"""What happens next to an order: the only place with rules about it."""
-
-from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+"""What happens next to an order: the only place with rules about it, with `commands`."""
 
 from schemas.events import (
     Fact,
     MainPhaseCompleted,
     OrderCompleted,
     OrderFailed,
+    OrderQueued,
+    OrderReleased,
+    RetryDue,
     StepSkipped,
     StepStarted,
 )
 from schemas.steps import OnUnknown, WaybillStep
-from streams.core.order import Order, State
+from streams.core import lanes
+from streams.core.commands import answered
+from streams.core.decisions import Append, Decision, Rest, RunStep, Surroundings
+from streams.core.order import ENDED, Order
+from streams.core.wakes import waiting, wake
+
+__all__ = ["Append", "Decision", "Rest", "RunStep", "Surroundings", "decide", "is_announced"]
 
 COMPLETIONS = {"new": "order complete"}
 CHANGE_COMPLETE = "change complete"
 
 
-@dataclass(frozen=True, slots=True)
-class RunStep:
-    """Perform this attempt; its result must name it, and a task is registered under it.
-
-    `recover` says that another process announced the attempt before it went away: what became of
-    it is looked up before anything is sent.
-    """
-
-    order_id: str
-    run: int
-    step: str
-    attempt: int
-    recover: bool = False
-
-    @property
-    def attempt_id(self) -> tuple[str, int, str, int]:
-        """What a task in flight is registered under."""
-        return (self.order_id, self.run, self.step, self.attempt)
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """Write this fact."""
-
-    fact: Fact
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Nothing to do now: the order waits for a person, or is at its end."""
-
-
-Decision: TypeAlias = RunStep | Append | Rest
-
-
-def decide(order: Order, worker: str) -> Decision:
-    """What `worker` does next with `order`. Asked again after every event read, applied or not.
-
-    `worker` names the process that asks: an attempt that another one announced may have been sent.
-    """
-    match order.state:
-        case State.COMPLETED | State.FAILED | State.IN_DOUBT:
-            return Rest()
-        case State.ACCEPTED | State.PROCESSING | State.POST_PROCESSING:
-            return _proceed(order, worker)
-        case _:
-            assert_never(order.state)
-
-
-def is_moving(order: Order) -> bool:
-    """Whether there is something to do for it now; else it rests."""
-    return not isinstance(decide(order, ""), Rest)
-
-
-def _proceed(order: Order, worker: str) -> Decision:
-    if order.failure is not None:
-        return Append(_order_failed(order))
-    step = order.open_step
-    if step is None:
-        return Append(_phase_completed(order))
-    if step.items == ():
-        return Append(StepSkipped(step=step.id, attempt=order.attempt, reason="no items for it"))
-    if order.started_by is None and is_announced(step):
-        return Append(
-            StepStarted(expected=order.sequence, step=step.id, attempt=order.attempt, worker=worker)
-        )
-    recover = order.started_by is not None and order.started_by != worker
-    return RunStep(order.id, order.run, step.id, order.attempt, recover=recover)
+def decide(order: Order, around: Surroundings) -> Decision:  # noqa: PLR0911 (a return per rule)
+    """What is next for `order`. Asked again after every event read, applied or not."""
+    if order.pending:
+        answer = answered(order, around, completion(order))
+        if answer is not None:
+            return answer
+    if order.open_at is not None:
+        return _perform(order, around)
+    if order.pending or order.state in ENDED:
+        return _wait(order, around)
+    if order.paused:
+        return Rest()
+    if order.behind is not None:
+        return _queue(order, around)
+    return _proceed(order, around)
 
 
 def is_announced(step: WaybillStep) -> bool:
@@ -93,11 +46,78 @@ def is_announced(step: WaybillStep) -> bool:
     return step.on_unknown is not OnUnknown.REPEAT
 
 
-def _phase_completed(order: Order) -> Fact:
-    if not order.main_completed:
-        return MainPhaseCompleted(expected=order.sequence)
-    completion = COMPLETIONS.get(order.accepted.order_type, CHANGE_COMPLETE)
-    return OrderCompleted(expected=order.sequence, completion=completion)
+def completion(order: Order) -> str:
+    """How an order of its type completes, in Limio's words."""
+    return COMPLETIONS.get(order.accepted.order_type, CHANGE_COMPLETE)
+
+
+def _perform(order: Order, around: Surroundings) -> Decision:
+    if order.state not in ENDED:
+        earlier = lanes.predecessor(order, around.lane)
+        if order.behind is not None:
+            return _queue(order, around)
+        if earlier is not None:
+            return Append(OrderQueued(expected=order.sequence, behind=earlier.id), order)
+    step, opened = order.open_step, order.opened
+    assert step is not None
+    if step.items == () and not order.compensating:
+        reason = "no items for it"
+        return Append(StepSkipped(step=step.id, attempt=opened.attempt, reason=reason), order)
+    if order.started_by is None and is_announced(step):
+        return Append(
+            StepStarted(
+                expected=order.sequence,
+                step=step.id,
+                attempt=opened.attempt,
+                worker=around.worker,
+            ),
+            order,
+        )
+    return RunStep(
+        order.id,
+        order.run,
+        step.id,
+        opened.attempt,
+        recover=order.started_by is not None and order.started_by != around.worker,
+        compensate=order.compensating,
+        doubt=opened.doubt,
+    )
+
+
+def _queue(order: Order, around: Surroundings) -> Decision:
+    if lanes.predecessor(order, around.lane) is not None:
+        return Rest()
+    return Append(OrderReleased(expected=order.sequence), order)
+
+
+def _proceed(order: Order, around: Surroundings) -> Decision:
+    if order.failure is not None:
+        return Append(_order_failed(order), order)
+    if order.is_through:
+        if not order.main_completed:
+            return Append(MainPhaseCompleted(expected=order.sequence), order)
+        if not waiting(order):
+            return Append(_completed(order), order)
+    return _wait(order, around)
+
+
+def _completed(order: Order) -> Fact:
+    return OrderCompleted(expected=order.sequence, completion=completion(order))
+
+
+def _wait(order: Order, around: Surroundings) -> Decision:
+    """The first of the steps that wait whose time has come; else how long."""
+    for index in waiting(order):
+        one = order.progress[index]
+        if one.stage is not None:
+            due = around.admitted
+        else:
+            due = one.retry_at is None or one.retry_at <= around.now
+        if due:
+            step = order.accepted.waybill[index].id
+            return Append(RetryDue(expected=order.sequence, step=step), order)
+    wakes = wake(order)
+    return Rest() if wakes is None else Rest(wakes.due, wakes.stage)
 
 
 def _order_failed(order: Order) -> OrderFailed:

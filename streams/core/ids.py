@@ -3,7 +3,7 @@
 import hashlib
 from uuid import UUID
 
-from schemas.events import CommandReceived, Decided, Fact, OrderAccepted, StepResult, StepStarted
+from schemas.events import CommandReceived, Decided, Fact, OrderAccepted, StepStarted
 
 _NAMESPACE = UUID("7a0c2f5e-6c1b-5d0e-9a57-3a1f4c1d8e21").bytes
 _REFERENCE_LENGTH = 12
@@ -69,9 +69,8 @@ def event_id(order: str, run: int, fact: Fact) -> str:
         return derived_uuid("event", order, kind, fact.fingerprint.hex())
     if isinstance(fact, CommandReceived):
         return derived_uuid("event", order, kind, fact.command)
-    if isinstance(fact, StepResult):
-        return derived_uuid("event", order, str(run), kind, fact.step, str(fact.attempt))
     if isinstance(fact, StepStarted):
         return derived_uuid("event", order, str(run), kind, str(fact.expected), fact.worker)
-    assert isinstance(fact, Decided)
-    return derived_uuid("event", order, str(run), kind, str(fact.expected))
+    if isinstance(fact, Decided):
+        return derived_uuid("event", order, str(run), kind, str(fact.expected))
+    return derived_uuid("event", order, str(run), kind, fact.step, str(fact.attempt))

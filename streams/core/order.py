@@ -144,7 +144,7 @@ class Order(NamedTuple):
         step = self.step
         return step is None or (step.phase is Phase.POST and not self.main_completed)
 
-    def index(self, step: str | None) -> int | None:
+    def index_of(self, step: str | None) -> int | None:
         """The place of the step with that id in the waybill."""
         for number, one in enumerate(self.accepted.waybill):
             if one.id == step:

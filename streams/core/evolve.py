@@ -1,0 +1,228 @@
+"""How events change an order: whether one applies, and what stands after it."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from schemas.events import (
+    CommandReceived,
+    CommandRejected,
+    CompensationFailed,
+    CompensationSucceeded,
+    Decision,
+    Event,
+    MainPhaseCompleted,
+    OrderAccepted,
+    OrderCompleted,
+    OrderFailed,
+    OrderReopened,
+    Result,
+    RetryDue,
+    StepDeferred,
+    StepFailed,
+    StepInDoubt,
+    StepResolved,
+    StepResult,
+    StepSkipped,
+    StepStarted,
+    StepSucceeded,
+)
+from streams.core import deciding, resulting
+from streams.core.order import (
+    ENDED,
+    FINAL,
+    Order,
+    Progress,
+    State,
+    StepStatus,
+)
+from streams.core.undoing import step_to_undo
+from streams.core.wakes import waiting
+
+_UNMOVED = (StepStarted, CommandReceived, CommandRejected)
+"""Facts that leave a fresh order `accepted`: nothing has come of it yet."""
+
+
+def evolve(order: Order | None, event: Event, offset: int) -> Order | None:
+    """The order after `event`; the same order where the event does not apply.
+
+    `offset` is the event's place in its partition.
+    """
+    if not applies(order, event):
+        return order
+    if order is None:
+        return _accepted(event, offset)
+    fact, at = event.fact, event.envelope.occurred_at
+    if isinstance(fact, StepResult):
+        return _settled(_RESULTS[type(fact)](order, fact, at), fact, at)
+    if isinstance(fact, CommandReceived):
+        received = order._replace(
+            pending=(*order.pending, fact), commands=(*order.commands, fact.command)
+        )
+        return _settled(received, fact, at)
+    assert not isinstance(fact, OrderAccepted), "an acceptance never applies to a known order"
+    return _settled(deciding.changed(order, fact, at, offset), fact, at)
+
+
+def applies(order: Order | None, event: Event) -> bool:
+    """First in the log wins: the fold alone says which events count, to every reader alike."""
+    fact = event.fact
+    if order is None or isinstance(fact, OrderAccepted):
+        return order is None and isinstance(fact, OrderAccepted)
+    if isinstance(fact, StepResult):
+        undoes = isinstance(fact, CompensationSucceeded | CompensationFailed)
+        fits = isinstance(fact, StepDeferred) or undoes is order.compensating
+        return fits and _is_open(order, event.envelope.run, fact)
+    if isinstance(fact, CommandReceived):
+        return fact.command not in order.commands
+    return fact.expected == order.sequence and _is_due(order, event.envelope.run, fact)
+
+
+def contradicts(order: Order | None, event: Event) -> bool:
+    """Whether the event accepts another body under the id of an order that is already there."""
+    fact = event.fact
+    return (
+        order is not None
+        and isinstance(fact, OrderAccepted)
+        and not order.revised
+        and fact.fingerprint != order.accepted.fingerprint
+    )
+
+
+def _is_due(order: Order, run: int, fact: Decision) -> bool:  # noqa: PLR0911 (a return per rule)
+    """Whether the order is where such a decision is made.
+
+    The sequence alone does not tell: decisions are written together with the result that they
+    follow from, and another result may have been first.
+    """
+    if fact.command is not None and order.command(fact.command) is None:
+        return False
+    match fact:
+        case StepStarted():
+            return order.started_by is None and _is_open(order, run, fact)
+        case MainPhaseCompleted():
+            return not order.main_completed and order.state not in ENDED and _may_end(order, fact)
+        case OrderCompleted():
+            return order.main_completed and order.state not in ENDED and _may_end(order, fact)
+        case OrderFailed():
+            return order.failure is not None and order.state not in ENDED
+        case OrderReopened():
+            return order.state is State.FAILED and order.index_of(fact.step) is not None
+        case RetryDue() | StepResolved():
+            index = order.index_of(fact.step)
+            return index is not None and (
+                order.open_at is None if isinstance(fact, RetryDue) else order.open_at != index
+            )
+        case _:
+            return order.state not in FINAL or isinstance(fact, CommandRejected)
+
+
+def _may_end(order: Order, fact: MainPhaseCompleted | OrderCompleted) -> bool:
+    if fact.command is not None:
+        return order.open_at is None
+    through = order.failure is None and order.open_at is None and order.is_through
+    return through and (isinstance(fact, MainPhaseCompleted) or not waiting(order))
+
+
+def _is_open(order: Order, run: int, fact: StepResult | StepStarted) -> bool:
+    step = order.open_step
+    return step is not None and (run, fact.step, fact.attempt) == (
+        order.run,
+        step.id,
+        order.opened.attempt,
+    )
+
+
+def _accepted(event: Event, offset: int) -> Order:
+    fact, envelope = event.fact, event.envelope
+    assert isinstance(fact, OrderAccepted)
+    at = envelope.occurred_at
+    pending = [Progress()] * len(fact.waybill)
+    if pending:
+        pending[0] = Progress(started=at)
+    order = Order(
+        id=envelope.order_id,
+        tenant=envelope.tenant,
+        lane=envelope.lane,
+        accepted=fact,
+        created=at,
+        updated=at,
+        offset=offset,
+        trace=envelope.trace,
+        progress=tuple(pending),
+    )
+    opening, _ = _opening(order)
+    return order._replace(open_at=opening)
+
+
+_Handler = Callable[[Order, Any, datetime], Order]
+_RESULTS: Mapping[type[Result], _Handler] = {
+    StepSucceeded: resulting.succeeded,
+    StepSkipped: resulting.skipped,
+    StepFailed: resulting.failed,
+    StepInDoubt: resulting.in_doubt,
+    StepDeferred: resulting.deferred,
+    CompensationSucceeded: resulting.compensated,
+    CompensationFailed: resulting.compensation_failed,
+}
+
+
+def _settled(order: Order, fact: object, at: datetime) -> Order:
+    """With what follows from its parts: which attempt is open now, and the state."""
+    opening, compensating = order.open_at, order.compensating
+    if opening is None:
+        opening, compensating = _opening(order)
+    order = order._replace(
+        sequence=order.sequence + 1,
+        updated=at,
+        open_at=opening,
+        compensating=compensating,
+    )
+    state = _state(order)
+    if order.state is State.ACCEPTED and state is State.PROCESSING and isinstance(fact, _UNMOVED):
+        return order
+    return order if state is order.state else order._replace(state=state)
+
+
+def _opening(order: Order) -> tuple[int | None, bool]:
+    """The step whose attempt opens now, and whether it is undone."""
+    if order.pending:
+        undone = step_to_undo(order)
+        return undone, undone is not None
+    stopped = order.failure is not None or order.paused or order.behind is not None
+    if stopped or order.state in ENDED or order.is_through:
+        return None, False
+    pending = order.progress[order.position].status is StepStatus.PENDING
+    return (order.position if pending else None), False
+
+
+def _state(order: Order) -> State:
+    if order.state in ENDED:
+        return order.state
+    if order.paused:
+        return State.PAUSED
+    if order.behind is not None:
+        return State.QUEUED
+    if order.open_at is None and order.failure is None:
+        resting = _resting(order)
+        if resting is not None:
+            return resting
+    return State.POST_PROCESSING if order.main_completed else State.PROCESSING
+
+
+def _resting(order: Order) -> State | None:
+    statuses = [one.status for one in order.progress]
+    stopped = StepStatus.PENDING if order.is_through else statuses[order.position]
+    match stopped:
+        case StepStatus.IN_DOUBT:
+            return State.IN_DOUBT
+        case StepStatus.WAITING:
+            return State.WAITING
+        case _:
+            pass
+    if StepStatus.COMPENSATION_FAILED in statuses:
+        return State.IN_DOUBT
+    if StepStatus.COMPENSATING in statuses:
+        return State.WAITING
+    ends = order.is_through and order.main_completed
+    return State.WAITING if ends and StepStatus.WAITING in statuses else None

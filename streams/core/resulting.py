@@ -1,0 +1,211 @@
+"""What the result of an attempt leaves behind; the attempt is closed after it."""
+
+from datetime import datetime
+from typing import Any
+
+from schemas.events import (
+    CompensationFailed,
+    CompensationSucceeded,
+    StepDeferred,
+    StepFailed,
+    StepInDoubt,
+    StepSkipped,
+    StepSucceeded,
+)
+from schemas.steps import Failure
+from streams.core.order import Order, Progress, State, StepStatus, holds_up
+
+
+def succeeded(order: Order, fact: StepSucceeded, at: datetime) -> Order:
+    """The step is done, and its output is there for those behind it."""
+    return _ended(
+        order,
+        StepStatus.SUCCEEDED,
+        at,
+        context={**order.context, fact.step: fact.output},
+        sealed={**order.sealed, fact.step: fact.sealed} if fact.sealed else order.sealed,
+    )
+
+
+def skipped(order: Order, fact: StepSkipped, at: datetime) -> Order:
+    """There was nothing to do."""
+    del fact
+    return _ended(order, StepStatus.SKIPPED, at)
+
+
+def failed(order: Order, fact: StepFailed, at: datetime) -> Order:
+    """Another attempt follows, or the step has failed for good."""
+    step, opened = order.open_step, order.opened
+    assert step is not None
+    failure = fact.failure
+    changes: dict[str, Any] = {}
+    if failure.definite and failure.call is not None:
+        changes["generations"] = raised(order, f"{fact.step}/{failure.call}")
+    if fact.next_attempt_at is not None:
+        waits = opened._replace(
+            status=StepStatus.WAITING,
+            attempts=opened.attempts + 1,
+            failure=failure,
+            attempt=opened.attempt + 1,
+            retry_at=fact.next_attempt_at,
+            doubt=fact.unknown,
+            failing_since=opened.failing_since or at,
+        )
+        return _closed(order, waits, at, goes_on=not holds_up(step), **changes)
+    if holds_up(step):
+        changes |= {"failed_step": step.id, "failure": failure}
+        return _ended(order, StepStatus.FAILED, at, failure, goes_on=False, **changes)
+    return _ended(order, StepStatus.FAILED, at, failure, **changes)
+
+
+def in_doubt(order: Order, fact: StepInDoubt, at: datetime) -> Order:
+    """Nobody can tell what became of it: a person decides, or the order goes on without."""
+    step, opened = order.open_step, order.opened
+    assert step is not None
+    if not holds_up(step):
+        return _ended(order, StepStatus.IN_DOUBT, at, fact.failure, doubt=True)
+    doubtful = opened._replace(
+        status=StepStatus.IN_DOUBT,
+        attempts=opened.attempts + 1,
+        failure=fact.failure,
+        attempt=opened.attempt + 1,
+        doubt=True,
+        failing_since=opened.failing_since or at,
+    )
+    return _closed(order, doubtful, at, goes_on=False)
+
+
+def deferred(order: Order, fact: StepDeferred, at: datetime) -> Order:
+    """Nothing was sent: the step waits for its stage, or the order stops before it."""
+    step, opened = order.open_step, order.opened
+    assert step is not None
+    if fact.stage is None:
+        back = StepStatus.COMPENSATING if _retried_undoing(order) else StepStatus.PENDING
+        if order.compensating and back is StepStatus.PENDING:
+            back = StepStatus.SUCCEEDED
+        again = opened._replace(status=back, attempt=opened.attempt + 1, stage=None, retry_at=at)
+        if back is not StepStatus.COMPENSATING:
+            again = again._replace(retry_at=None)
+        return _closed(order, again, at, goes_on=False)
+    waits = opened._replace(
+        status=StepStatus.COMPENSATING if order.compensating else StepStatus.WAITING,
+        attempts=order.tries - 1,
+        attempt=opened.attempt + 1,
+        retry_at=fact.until,
+        stage=fact.stage,
+    )
+    return _closed(order, waits, at, goes_on=not order.compensating and not holds_up(step))
+
+
+def compensated(order: Order, fact: CompensationSucceeded, at: datetime) -> Order:
+    """What the step had done is undone; what it handed on is void."""
+    opened = order.opened
+    undone = opened._replace(
+        status=StepStatus.COMPENSATED,
+        attempts=order.tries,
+        ended=at,
+        failure=None,
+        attempt=opened.attempt + 1,
+        retry_at=None,
+        stage=None,
+        doubt=False,
+        failing_since=None,
+    )
+    return _closed(
+        order,
+        undone,
+        at,
+        goes_on=False,
+        generations=raised(order, f"{fact.step}/"),
+        context={step: output for step, output in order.context.items() if step != fact.step},
+        sealed={step: parts for step, parts in order.sealed.items() if step != fact.step},
+    )
+
+
+def compensation_failed(order: Order, fact: CompensationFailed, at: datetime) -> Order:
+    """Another attempt to undo follows, or a person is needed."""
+    opened, failure = order.opened, fact.failure
+    final = fact.next_attempt_at is None
+    fresh = opened.status is not StepStatus.COMPENSATING
+    changes: dict[str, Any] = {}
+    if failure.definite and failure.call is not None:
+        changes["generations"] = raised(order, f"{fact.step}:compensate/{failure.call}")
+    waits = opened._replace(
+        status=StepStatus.COMPENSATION_FAILED if final else StepStatus.COMPENSATING,
+        attempts=order.tries,
+        failure=failure,
+        attempt=opened.attempt + 1,
+        retry_at=fact.next_attempt_at,
+        stage=None,
+        doubt=fact.unknown,
+        failing_since=at if fresh else opened.failing_since or at,
+    )
+    return _closed(order, waits, at, goes_on=False, **changes)
+
+
+def raised(order: Order, call: str) -> dict[str, int]:
+    """The generations with that of `call` one higher: its next key is another one."""
+    return {**order.generations, call: order.generations.get(call, 0) + 1}
+
+
+def advanced(order: Order, progress: list[Progress], at: datetime) -> int:
+    """The next step that has not been reached; it starts now."""
+    following = order.position + 1
+    while following < len(progress) and progress[following].status is not StepStatus.PENDING:
+        following += 1
+    if following < len(progress) and progress[following].started is None:
+        progress[following] = progress[following]._replace(started=at)
+    return following
+
+
+def _retried_undoing(order: Order) -> bool:
+    return order.compensating and order.opened.status is StepStatus.COMPENSATING
+
+
+def _ended(  # noqa: PLR0913 (what an attempt may leave)
+    order: Order,
+    status: StepStatus,
+    at: datetime,
+    failure: Failure | None = None,
+    *,
+    goes_on: bool = True,
+    doubt: bool = False,
+    **changes: Any,
+) -> Order:
+    opened = order.opened
+    progress = opened._replace(
+        status=status,
+        attempts=opened.attempts + 1,
+        ended=at,
+        failure=failure,
+        attempt=opened.attempt + 1,
+        retry_at=None,
+        stage=None,
+        doubt=doubt,
+    )
+    return _closed(order, progress, at, goes_on=goes_on, **changes)
+
+
+def _closed(
+    order: Order, progress: Progress, at: datetime, *, goes_on: bool, **changes: Any
+) -> Order:
+    """The attempt has ended; `goes_on`: the order passes the step if it stood at it."""
+    index = order.open_at
+    assert index is not None
+    marked = list(order.progress)
+    marked[index] = progress
+    position = order.position
+    if goes_on and index == position:
+        position = advanced(order, marked, at)
+    state = order.state
+    if state is State.ACCEPTED:
+        state = State.PROCESSING
+    return order._replace(
+        state=state,
+        position=position,
+        open_at=None,
+        compensating=False,
+        started_by=None,
+        progress=tuple(marked),
+        **changes,
+    )
