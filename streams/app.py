@@ -1,13 +1,16 @@
 """Builds the Faust app of a process: one agent per topic, in front of a reader."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import faust
+from aiokafka import AIOKafkaConsumer
 from faust.types import TP
 
+from streams.agents.fate import Fatal, guarded
+from streams.kafka.liveness import Pulse, watch
 from streams.kafka.reader import Reader
 from streams.kafka.transport import Transport
 
@@ -28,6 +31,7 @@ class ReaderSettings:
     heartbeat_s: float = 1.5
     rebalance_s: float = 20.0
     credentials: Any = None
+    client_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class _ChunkSchema(faust.Schema):
@@ -47,6 +51,20 @@ class ReaderApp(faust.App):
     """A Faust app whose positions and commits belong to its readers."""
 
     readers: Mapping[str, Reader]
+    reads_with: ReaderSettings
+    pulse: Pulse
+    _watching: Any
+
+    async def begin(self, fatal: Fatal, monotonic: Callable[[], float]) -> None:
+        """Starts; a consumer that is dead, which Faust itself would not tell, is `fatal`."""
+        self.finalize()
+        await self.start()
+        self._watching = guarded(watch(self, monotonic), fatal)
+
+    async def end(self) -> None:
+        """Stops."""
+        self._watching.cancel()
+        await self.stop()
 
     def _new_transport(self) -> Any:
         return Transport(self.conf.broker_consumer, self)
@@ -54,13 +72,23 @@ class ReaderApp(faust.App):
     async def starts(self, committed: Mapping[TP, int], ends: Mapping[TP, int]) -> dict[TP, int]:
         """Where each assigned partition starts."""
         found: dict[TP, int] = {}
-        for topic, reader in self.readers.items():
-            starts = await reader.assigned(
-                {tp.partition: offset for tp, offset in committed.items() if tp.topic == topic},
-                {tp.partition: end for tp, end in ends.items() if tp.topic == topic},
-            )
-            found.update({TP(topic, part): offset for part, offset in starts.items()})
+        self.pulse.placing = True
+        try:
+            for topic, reader in self.readers.items():
+                starts = await reader.assigned(
+                    {tp.partition: offset for tp, offset in committed.items() if tp.topic == topic},
+                    {tp.partition: end for tp, end in ends.items() if tp.topic == topic},
+                )
+                found.update({TP(topic, part): offset for part, offset in starts.items()})
+        finally:
+            self.pulse.placing = False
+        self.pulse.taken = dict(found)
         return found
+
+    def lone_reader(self) -> AIOKafkaConsumer:
+        """A consumer outside the group, not started yet."""
+        settings = self.reads_with
+        return AIOKafkaConsumer(bootstrap_servers=settings.bootstrap, **settings.client_options)
 
     def has_room(self, topic: str) -> bool:
         """Whether the topic's reader takes more."""
@@ -100,6 +128,8 @@ def build_app(settings: ReaderSettings, readers: Mapping[str, Reader]) -> Reader
         datadir=str(settings.data),
     )
     app.readers = readers
+    app.reads_with = settings
+    app.pulse = Pulse()
     for topic, reader in readers.items():
         _register(app, topic, reader)
 
@@ -119,5 +149,6 @@ def _register(app: ReaderApp, topic: str, reader: Reader) -> None:
             message = event.message
             if message.generation_id == app.consumer_generation_id:
                 reader.take(message.tp.partition, event.value)
+                app.pulse.taken[message.tp] = event.value[-1].offset + 1
 
     app.agent(source, name=f"{app.conf.id}-{topic}")(read)

@@ -45,6 +45,7 @@ class Core:
             bootstrap=self.cluster.bootstrap,
             data=Path(tempfile.mkdtemp(prefix="waybill-faust-")),
             credentials=faust_credentials(self.cluster.security),
+            client_options=self.cluster.security.client_options(),
         )
 
 

@@ -10,9 +10,9 @@ from streams.agents.projecting import ProjectingReader
 from streams.agents.projector import Projector
 from streams.app import build_app
 from streams.kafka.writer import Headers
-from waybill import rebuilding
+from waybill import clock, rebuilding
 from waybill.core import open_core
-from waybill.running import Ending, run, settle_memory
+from waybill.running import Ending, run
 from waybill.serving import serve_probes
 from waybill.settings import Settings
 from waybill.worker import DRAIN_S, work
@@ -48,12 +48,11 @@ async def _projector(settings: Settings, ending: Ending) -> None:
     app = build_app(core.reader_settings(PROJECTORS), {core.topics.order_events: reader})
     probes = await serve_probes(settings.metrics, lambda: reader.ready)
     reader.start()
-    app.finalize()
-    await app.start()
-    settle_memory()
+    await app.begin(ending.fatal, clock.monotonic)
+    ending.begun()
     log.info("projector started")
     await ending.wait()
-    await app.stop()
+    await app.end()
     if probes is not None:
         await probes.cleanup()
     core.store.close()
@@ -71,7 +70,7 @@ async def _outlet(settings: Settings, ending: Ending) -> None:
     stop = asyncio.Event()
     probes = await serve_probes(settings.metrics, lambda: True)
     publishing = guarded(outlet.run(stop), ending.fatal)
-    settle_memory()
+    ending.begun()
     log.info("outlet started")
     await ending.wait()
     stop.set()

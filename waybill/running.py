@@ -17,6 +17,7 @@ from projections.vault import VaultKeyError
 from waybill.configuration import RefusedConfigurationError
 from waybill.keys import KeysError
 from waybill.settings import SettingsError
+from waybill.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +36,16 @@ REFUSALS = (RefusedConfigurationError, KeysError, SettingsError, StoreError, Vau
 class Ending:
     """Set by a signal, or with a problem that ends the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, watchdog: Watchdog | None = None) -> None:
         self._event = asyncio.Event()
+        self._watchdog = watchdog
         self.problem: BaseException | None = None
+
+    def begun(self) -> None:
+        """The start is over: what is in memory stays there, and the loop has to answer promptly."""
+        _settle_memory()
+        if self._watchdog is not None:
+            self._watchdog.begun()
 
     def fatal(self, problem: BaseException) -> None:
         """Ends the process, to be started again."""
@@ -70,7 +78,16 @@ def run(body: Body) -> int:
 
 
 async def _run(body: Body) -> int:
-    ending = Ending()
+    loop = asyncio.get_running_loop()
+    watchdog = Watchdog(loop, FAILED)
+    watchdog.start()
+    try:
+        return await _ended(body, Ending(watchdog))
+    finally:
+        watchdog.stop()
+
+
+async def _ended(body: Body, ending: Ending) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.asked)
@@ -95,7 +112,7 @@ async def _run(body: Body) -> int:
     return 0
 
 
-def settle_memory() -> None:
+def _settle_memory() -> None:
     """What is there after start stays there: the collector need not look at it again."""
     gc.collect()
     gc.freeze()

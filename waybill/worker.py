@@ -22,7 +22,7 @@ from streams.app import build_app
 from streams.kafka.writer import LogWriter
 from waybill import clock, rules
 from waybill.core import Core, open_core
-from waybill.running import Ending, settle_memory
+from waybill.running import Ending
 from waybill.serving import serve_probes
 from waybill.settings import Settings
 
@@ -60,13 +60,12 @@ async def work(settings: Settings, ending: Ending) -> None:
     probes = await serve_probes(settings.metrics, lambda: orchestrator.ready)
     orchestrator.start()
     intake.start()
-    app.finalize()
-    await app.start()
-    settle_memory()
+    await app.begin(ending.fatal, clock.monotonic)
+    ending.begun()
     log.info("worker %s started", core.name)
     await ending.wait()
     await orchestrator.drain(DRAIN_S)
-    await app.stop()
+    await app.end()
     await intake.stop()
     await parts.writer.stop()
     await parts.transport.aclose()

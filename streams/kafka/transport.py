@@ -116,6 +116,7 @@ class ChunkConsumer(driver.Consumer):
         deliver: Callable[[Any], Awaitable[None]] = self.callback
         try:
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):  # noqa: SLF001 (Faust's own way to ask)
+                self.app.pulse.drained += 1
                 async for _, message in self.getmany(timeout=1.0):
                     # Readers take at once, so that this never waits behind a full queue.
                     await deliver(message)

@@ -17,11 +17,11 @@ from waybill import clock, rules
 from waybill.api.app import build_api
 from waybill.api.auth import ApiKeysError, Gate, load_api_keys
 from waybill.api.call import ApiServices
-from waybill.api.producing import KafkaOrders
+from waybill.api.producing import KafkaProducing
 from waybill.api.store import StoreReading
 from waybill.embedded.broker import running_bootstrap
 from waybill.keys import load_keys
-from waybill.running import REFUSALS, REFUSED, Ending, run, settle_memory
+from waybill.running import REFUSALS, REFUSED, Ending, run
 from waybill.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -89,22 +89,22 @@ def _cluster(settings: Settings) -> Cluster:
 
 
 async def _serve(settings: Settings, parts: _Parts, ending: Ending) -> None:
-    orders = KafkaOrders(parts.cluster, parts.topics)
-    orders.start()
+    kafka = KafkaProducing(parts.cluster, parts.topics)
+    kafka.start()
     try:
-        async with _listening(settings, _services(parts, orders)):
-            settle_memory()
+        async with _listening(settings, _services(parts, kafka)):
+            ending.begun()
             log.info("the API listens at %s", settings.http.url)
             await ending.wait()
     finally:
-        await orders.close()
+        await kafka.close()
 
 
-def _services(parts: _Parts, orders: KafkaOrders) -> ApiServices:
+def _services(parts: _Parts, kafka: KafkaProducing) -> ApiServices:
     return ApiServices(
         reading=parts.reading,
         prepare=parts.intake.prepare,
-        orders=orders,
+        kafka=kafka,
         configurations={name: one.configuration for name, one in parts.sequencers.items()},
         gate=parts.gate,
         topics=parts.topics,
