@@ -19,12 +19,16 @@ from aiokafka.errors import KafkaError
 
 from streams.kafka.admin import Cluster
 from streams.topics import Topics
-from waybill.api.producing import KafkaOrders, KafkaUnavailableError, OrderRecord
+from waybill.api.producing import KafkaProducing, KafkaUnavailableError, Outgoing
 from waybill.clock import random_bytes
 from waybill.keys import load_keys
 from waybill.ports import free_port
 
-RECORD = OrderRecord(key=b"default/S-1", value=b"{}", headers=[("waybill-tenant", b"default")])
+HEADERS = [("waybill-tenant", b"default")]
+
+
+def a_record(topics: Topics) -> Outgoing:
+    return Outgoing(topic=topics.orders, key=b"default/S-1", value=b"{}", headers=HEADERS)
 
 
 @pytest.fixture
@@ -129,7 +133,7 @@ async def test_without_kafka_a_caller_knows_within_five_seconds(
 
 
 async def test_a_kafka_without_our_topics_is_not_ready(kafka: str) -> None:
-    orders = KafkaOrders(Cluster(kafka), Topics(f"none{random_bytes(4).hex()}."))
+    orders = KafkaProducing(Cluster(kafka), Topics(f"none{random_bytes(4).hex()}."))
     orders.start()
     try:
         with pytest.raises(KafkaError):
@@ -168,19 +172,20 @@ async def test_an_order_that_was_given_up_does_not_come_later(
     server = await asyncio.start_server(link.carry, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     _through(monkeypatch, port)
-    orders = KafkaOrders(Cluster(f"127.0.0.1:{port}"), topics)
+    orders = KafkaProducing(Cluster(f"127.0.0.1:{port}"), topics)
     orders.start()
     try:
-        await orders.send(RECORD)
+        record = a_record(topics)
+        await orders.send(record)
         link.open.clear()
         began = monotonic()
-        given_up = [orders.send(RECORD) for _ in range(20)]
+        given_up = [orders.send(record) for _ in range(20)]
         results = await asyncio.gather(*given_up, return_exceptions=True)
         assert monotonic() - began < 5
         assert {type(result) for result in results} == {KafkaUnavailableError}
         assert not await orders.answers()
         link.open.set()
-        await _until_sent(orders)
+        await _until_sent(orders, record)
         assert await _count(kafka, topics.orders) == 2
     finally:
         await orders.close()
@@ -197,10 +202,10 @@ def _through(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     monkeypatch.setattr(aiokafka.client, "create_conn", by_link)
 
 
-async def _until_sent(orders: KafkaOrders) -> None:
+async def _until_sent(orders: KafkaProducing, record: Outgoing) -> None:
     for _ in range(3):
         try:
-            return await orders.send(RECORD)
+            return await orders.send(record)
         except KafkaUnavailableError:
             continue
     pytest.fail("the connection does not come back")

@@ -48,7 +48,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def build_api(services: ApiServices) -> web.Application:
-    """The application; `services.orders` is started and closed by the caller."""
+    """The application; `services.kafka` is started and closed by the caller."""
     reader = Reader(services.reading)
     watch = Watch(reader)
     api = Api(

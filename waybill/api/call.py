@@ -16,7 +16,7 @@ from streams.topics import Topics
 from waybill.api.auth import Gate, Principal, Scope
 from waybill.api.metrics import ApiMetrics
 from waybill.api.problems import Kind
-from waybill.api.producing import OrdersProducer
+from waybill.api.producing import Producer
 from waybill.api.reading import Reader, Reading
 from waybill.api.shapes import NoQuery
 from waybill.api.waiting import Watch
@@ -26,11 +26,11 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServices:
-    """What the API works with; the caller starts and closes `orders`."""
+    """What the API works with; the caller starts and closes `kafka`."""
 
     reading: Reading
     prepare: Callable[[Submission], Prepared]
-    orders: OrdersProducer
+    kafka: Producer
     configurations: Mapping[str, Configuration]
     gate: Gate
     topics: Topics

@@ -20,7 +20,7 @@ async def livez(_call: Call) -> web.Response:
 async def readyz(call: Call) -> web.Response:
     """200 when ready, else 503 and what is missing."""
     api = call.api
-    store, kafka = await asyncio.gather(_store(api), api.services.orders.answers())
+    store, kafka = await asyncio.gather(_store(api), api.services.kafka.answers())
     checks = [
         {"name": "store", "ok": store, "detail": "answers" if store else "does not answer"},
         {"name": "kafka", "ok": kafka, "detail": "answers" if kafka else "does not answer"},
@@ -48,7 +48,7 @@ async def learn_log_end(api: Api) -> None:
     """The end of the log at start-up: until the views are there, answers may be old."""
     while True:
         try:
-            api.log_end = await api.services.orders.log_end()
+            api.log_end = await api.services.kafka.log_end()
         except (KafkaError, TimeoutError):
             await asyncio.sleep(_AGAIN_S)
         else:

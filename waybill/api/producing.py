@@ -1,4 +1,4 @@
-"""Putting orders on their topic: acknowledged, or surely given up."""
+"""Putting records on their topics: acknowledged, or surely given up."""
 
 import asyncio
 import contextlib
@@ -28,23 +28,24 @@ class KafkaUnavailableError(Exception):
     """Kafka did not acknowledge in time. `sent` says that it may still have got the record."""
 
     def __init__(self, *, sent: bool) -> None:
-        super().__init__("Kafka did not acknowledge the order in time")
+        super().__init__("Kafka did not acknowledge the record in time")
         self.sent = sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRecord:
-    """A record of the topic `orders`."""
+class Outgoing:
+    """A record of `topic`."""
 
+    topic: str
     key: bytes
     value: bytes
     headers: Sequence[tuple[str, bytes]]
 
 
-class OrdersProducer(Protocol):
-    """Where submitted orders go."""
+class Producer(Protocol):
+    """Where submitted orders and commands go."""
 
-    async def send(self, record: OrderRecord) -> None:
+    async def send(self, record: Outgoing) -> None:
         """Returns when Kafka has acknowledged; KafkaUnavailableError when it has not."""
 
     async def answers(self) -> bool:
@@ -65,9 +66,9 @@ class _Connection:
         self.producer = producer
         self._pending: set[asyncio.Future[Any]] = set()
 
-    async def send(self, topic: str, record: OrderRecord) -> None:
+    async def send(self, record: Outgoing) -> None:
         acknowledged = await self.producer.send(
-            topic, record.value, record.key, headers=list(record.headers)
+            record.topic, record.value, record.key, headers=list(record.headers)
         )
         # A future of our own: aiokafka's is never resolved once its sender is gone.
         done = asyncio.get_running_loop().create_future()
@@ -81,8 +82,8 @@ class _Connection:
     async def abort(self) -> None:
         """Ends it without sending what is still queued.
 
-        aiokafka's `stop` would deliver first, and with idempotence it repeats for ever: an order
-        that was answered with 503 would be taken when Kafka is back.
+        aiokafka's `stop` would deliver first, and with idempotence it repeats for ever: what
+        was answered with 503 would be taken when Kafka is back.
         """
         for done in self._pending:
             if not done.done():
@@ -111,7 +112,7 @@ def _pass_on(future: asyncio.Future[Any], done: asyncio.Future[Any]) -> None:
         done.set_result(None)
 
 
-class KafkaOrders:
+class KafkaProducing:
     """One shared connection to Kafka, replaced when it does not deliver."""
 
     def __init__(self, cluster: Cluster, topics: Topics) -> None:
@@ -124,9 +125,9 @@ class KafkaOrders:
 
     def start(self) -> None:
         """Begins to connect, and goes on trying until it works."""
-        self._connecting = asyncio.create_task(self._connect(), name="orders-producer")
+        self._connecting = asyncio.create_task(self._connect(), name="producer")
 
-    async def send(self, record: OrderRecord) -> None:
+    async def send(self, record: Outgoing) -> None:
         """Returns when Kafka has acknowledged; KafkaUnavailableError after `GIVE_UP_S` else."""
         connection: _Connection | None = None
         try:
@@ -136,9 +137,9 @@ class KafkaOrders:
                     connection = self._connection
                     assert connection is not None
                     # Another's failure may retire the connection: a repetition does no harm,
-                    # because the same order is taken once.
+                    # because the same order or command is taken once.
                     with contextlib.suppress(_RetiredError):
-                        return await connection.send(self._topics.orders, record)
+                        return await connection.send(record)
         except (TimeoutError, KafkaError) as problem:
             if connection is not None:
                 self._retire(connection, type(problem).__name__)
@@ -196,7 +197,7 @@ class KafkaOrders:
         self._connection = None
         self._ready.clear()
         self.start()
-        ending = asyncio.create_task(connection.abort(), name="orders-producer-end")
+        ending = asyncio.create_task(connection.abort(), name="producer-end")
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 

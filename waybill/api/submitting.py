@@ -25,7 +25,7 @@ from waybill.api.problems import (
     ApiProblem,
     refusal,
 )
-from waybill.api.producing import KafkaUnavailableError, OrderRecord
+from waybill.api.producing import KafkaUnavailableError, Outgoing
 from waybill.api.reading import Reading, Standing
 from waybill.api.tokens import OrderToken
 
@@ -185,12 +185,12 @@ def _taken(prepared: Prepared, by: str) -> ApiProblem:
 
 async def _produce(attempt: _Attempt) -> None:
     try:
-        await attempt.call.api.services.orders.send(_record(attempt))
+        await attempt.call.api.services.kafka.send(_record(attempt))
     except KafkaUnavailableError as problem:
         raise _unavailable(attempt, sent=problem.sent) from problem
 
 
-def _record(attempt: _Attempt) -> OrderRecord:
+def _record(attempt: _Attempt) -> Outgoing:
     prepared, submission = attempt.prepared, attempt.prepared.submission
     assert submission.value is not None
     headers = {
@@ -200,7 +200,8 @@ def _record(attempt: _Attempt) -> OrderRecord:
     }
     if prepared.external_id is None:
         headers[IDENTITY_HEADER] = attempt.identity
-    return OrderRecord(
+    return Outgoing(
+        topic=attempt.call.api.services.topics.orders,
         key=prepared.lane.encode(),
         value=submission.value,
         headers=[(name, text.encode()) for name, text in headers.items()],

@@ -25,7 +25,7 @@ from streams.core.sequence import PluginFacts, Sequencer
 from streams.topics import Topics
 from waybill.api import ApiServices, build_api
 from waybill.api.auth import ApiKey, Gate
-from waybill.api.producing import KafkaUnavailableError, OrderRecord
+from waybill.api.producing import KafkaUnavailableError, Outgoing
 from waybill.api.store import StoreReading
 from waybill.clock import monotonic, random_bytes
 
@@ -47,12 +47,12 @@ CONFIGURATION = Configuration.model_validate(
 class Orders:
     """Stands in for Kafka's topic `orders`."""
 
-    records: list[OrderRecord] = field(default_factory=list)
+    records: list[Outgoing] = field(default_factory=list)
     reachable: bool = True
     end: Mapping[int, int] = field(default_factory=dict)
-    then: Callable[[OrderRecord], Awaitable[None]] | None = None
+    then: Callable[[Outgoing], Awaitable[None]] | None = None
 
-    async def send(self, record: OrderRecord) -> None:
+    async def send(self, record: Outgoing) -> None:
         if not self.reachable:
             raise KafkaUnavailableError(sent=False)
         self.records.append(record)
@@ -87,7 +87,7 @@ class World:
         return ApiServices(
             reading=StoreReading(self.store),
             prepare=self.intake.prepare,
-            orders=self.orders,
+            kafka=self.orders,
             configurations={"default": CONFIGURATION, "acme": CONFIGURATION},
             gate=Gate(self.keys, lambda: NOW),
             topics=topics or Topics(),
