@@ -1,12 +1,13 @@
 # make run    everything on this machine, with a first order
 # make test   everything that must hold
 # make bench  the figures
+# make soak   an hour of kills and misbehaving partners, then an audit; SOAK="--minutes 5 --seed 2"
 # make clean  away with what make made; the orders in .waybill stay
 #
 # Needs Python 3.11 or newer, nothing else.
 
 .DEFAULT_GOAL := run
-.PHONY: run test bench clean prism
+.PHONY: run test bench soak clean prism
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,6 +27,9 @@ test: $(INSTALLED_DEV) prism
 
 bench: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks
+
+soak: $(INSTALLED_DEV)
+	$(BIN)/python -m benchmarks.soak $(SOAK)
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -27,7 +27,8 @@ from benchmarks.stub import free_port
 from projections.store import Store
 from schemas.codec import decode
 from schemas.events import StepSucceeded
-from streams.core.order import Order, State, evolve
+from streams.core.evolve import evolve
+from streams.core.order import Order, State
 
 WORKERS = 3
 LATENCY_MS = 30

@@ -48,6 +48,14 @@ class Stack:
                     sys.exit(f"{name} did not become ready; see {self.folder / name}.log")
                 time.sleep(0.1)
 
+    def answers(self, url: str) -> None:
+        """Waits until something answers at a URL."""
+        until = time.monotonic() + READY_S
+        while not _answers(url):
+            if time.monotonic() > until:
+                sys.exit(f"{url} does not answer")
+            time.sleep(0.05)
+
     def metric(self, name: str, metric: str) -> float:
         """A counter of a process, over all its labels."""
         with urllib.request.urlopen(f"{self.probes[name]}/metrics") as reply:
@@ -79,28 +87,39 @@ class Stack:
 @contextmanager
 def stack(folder: Path, configuration: Mapping[str, object], **more: str) -> Iterator[Stack]:
     """Kafka with its topics, and the settings of the processes; nothing else is started yet."""
-    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        EmbeddedBroker(folder / "data") as bootstrap,
+        stack_on(bootstrap, folder, configuration, **more) as running,
+    ):
+        yield running
+
+
+@contextmanager
+def stack_on(
+    bootstrap: str, folder: Path, configuration: Mapping[str, object], **more: str
+) -> Iterator[Stack]:
+    """The same on a Kafka that runs already."""
+    (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(configuration))
-    with EmbeddedBroker(folder / "data") as bootstrap:
-        environment = {
-            **{name: value for name, value in os.environ.items() if "WAYBILL" not in name},
-            "WAYBILL_KAFKA": bootstrap,
-            "WAYBILL_DATA": str(folder / "data"),
-            "WAYBILL_CONFIG": str(folder / "config.json"),
-            "PYTHONSAFEPATH": "1",
-            **more,
-        }
-        subprocess.run(
-            [sys.executable, "-m", "waybill", "topics"],
-            env=environment,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        running = Stack(folder, bootstrap, environment)
-        try:
-            yield running
-        finally:
-            running.stop()
+    environment = {
+        **{name: value for name, value in os.environ.items() if "WAYBILL" not in name},
+        "WAYBILL_KAFKA": bootstrap,
+        "WAYBILL_DATA": str(folder / "data"),
+        "WAYBILL_CONFIG": str(folder / "config.json"),
+        "PYTHONSAFEPATH": "1",
+        **more,
+    }
+    subprocess.run(
+        [sys.executable, "-m", "waybill", "topics"],
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    running = Stack(folder, bootstrap, environment)
+    try:
+        yield running
+    finally:
+        running.stop()
 
 
 def _answers(url: str) -> bool:

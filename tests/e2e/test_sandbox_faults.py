@@ -160,6 +160,15 @@ async def test_the_journal_pages_and_empties(sandbox: Sandbox):
     assert (await sandbox.journal())["items"] == []
 
 
+async def test_what_is_taken_from_the_journal_is_no_longer_there(sandbox: Sandbox):
+    for number in range(3):
+        await sandbox.call("POST", "/callout/x", {"a": 1}, Idempotency_Key=f"k{number}")
+    _, first = await sandbox.call("POST", "/_journal/take?limit=2")
+    _, rest = await sandbox.call("POST", "/_journal/take?limit=2")
+    assert [entry["key"] for entry in first["items"]] == ["k0", "k1"]
+    assert [entry["key"] for entry in rest["items"]] == ["k2"]
+
+
 async def test_an_unknown_filter_is_a_problem_naming_it(sandbox: Sandbox):
     problem = await sandbox.journal(partners="zuora")
     assert problem["errors"][0]["field"] == "partners"

@@ -128,6 +128,12 @@ async def test_a_callout_answers_the_same_for_the_same_key(sandbox: Sandbox):
     assert await sandbox.effects(key="k") == [first[1]["id"]]
 
 
+async def test_below_keyless_a_repetition_is_not_recognised(sandbox: Sandbox):
+    for _ in range(2):
+        assert (await sandbox.call("POST", "/callout/keyless/x", {"a": 1}, Idempotency_Key="k"))[0] == 200
+    assert len(await sandbox.effects(partner="callout", key="k")) == 2
+
+
 async def test_a_callout_that_is_no_json_object_is_refused(sandbox: Sandbox):
     assert (await sandbox.call("POST", "/callout/users", [1]))[0] == 400
 

@@ -38,9 +38,16 @@ class _Plain:
 
 
 class Callout(_Plain):
-    """Takes any JSON at any path; its ids follow from the key, else from path and body."""
+    """Takes any JSON at any path; its ids follow from the key, else from path and body.
+
+    Below `/keyless` it is a partner that does not look at keys: every call has its effect.
+    """
 
     name = "callout"
+
+    def honours(self, call: Call) -> bool:
+        """Whether a repetition is recognised."""
+        return super().honours(call) and not call.path.startswith("/keyless/")
 
     def routes(self) -> list[Route]:
         """Anything."""

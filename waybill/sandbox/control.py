@@ -24,6 +24,7 @@ class Control:
         app.router.add_get("/livez", self.livez)
         app.router.add_get("/_journal", self.journal)
         app.router.add_delete("/_journal", self.empty_journal)
+        app.router.add_post("/_journal/take", self.take_journal)
         app.router.add_get("/_faults", self.faults)
         app.router.add_post("/_faults", self.add_fault)
         app.router.add_delete("/_faults", self.clear_faults)
@@ -56,6 +57,14 @@ class Control:
         """Forget all entries."""
         self._world.journal.clear()
         return web.Response(status=204)
+
+    async def take_journal(self, request: web.Request) -> web.Response:
+        """The oldest entries, at most `limit`; the journal forgets them."""
+        limit = request.query.get("limit", "1000")
+        if not limit.isdecimal():
+            return _problem([("limit", "must be a whole number")])
+        taken = self._world.journal.take(int(limit))
+        return _json(200, {"items": [entry.listed() for entry in taken], "next": None})
 
     async def faults(self, _: web.Request) -> web.Response:
         """All faults and how often each has struck."""

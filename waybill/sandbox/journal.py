@@ -85,6 +85,12 @@ class Journal:
         self._entries.clear()
         self._added = 0
 
+    def take(self, limit: int) -> list[Entry]:
+        """The oldest entries, which are then forgotten: a long campaign keeps them elsewhere."""
+        taken = [self._entries.popleft() for _ in range(min(limit, len(self._entries)))]
+        self._added -= len(taken)
+        return taken
+
     def select(self, wanted: Filter) -> Iterator[Entry]:
         """The wanted entries, oldest first."""
         return (entry for entry in self._entries if wanted.admits(entry))
