@@ -8,7 +8,7 @@ from datetime import datetime
 
 from schemas.codec import Memo
 from schemas.envelope import Envelope
-from schemas.events import Event, Fact
+from schemas.events import Event, Fact, OrderReopened
 from streams.core import ids
 from streams.core.order import Order
 from streams.kafka.writer import LogWriter, Place
@@ -29,14 +29,15 @@ class Journal:
     now: Callable[[], datetime]
 
     def event(self, order: Order, fact: Fact) -> Event:
-        """The fact with its envelope."""
+        """The fact with its envelope; a reopening is the first event of the run that it opens."""
+        run = order.run + 1 if isinstance(fact, OrderReopened) else order.run
         return Event(
             Envelope(
-                event_id=ids.event_id(order.id, order.run, fact),
+                event_id=ids.event_id(order.id, run, fact),
                 tenant=order.tenant,
                 lane=order.lane,
                 order_id=order.id,
-                run=order.run,
+                run=run,
                 occurred_at=self.now(),
                 actor=f"worker/{self.worker}",
                 trace=order.trace,

@@ -1,14 +1,26 @@
 """What an orchestrator works with, and what it asks of the store and of stages."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from schemas.events import Event, Result
 from streams.agents.fate import Fatal, StoreCalls
 from streams.agents.journal import Journal
+from streams.agents.turn import Turn
 from streams.core.decide import RunStep
 from streams.core.order import Order
+
+
+class StoredWake(Protocol):
+    """A resting order that something else than the log wakes, as the store has it."""
+
+    partition: int
+    order_id: str
+    lane: str
+    due: datetime | None
+    stage: str | None
 
 
 class Snapshots(Protocol):
@@ -17,28 +29,50 @@ class Snapshots(Protocol):
     def applied(self) -> dict[int, int]:
         """The last applied offset per partition."""
 
-    def begun_elsewhere(self, begun: Mapping[str, tuple[int, int]]) -> set[str]:
-        """Those that the store has with an acceptance at another (partition, offset)."""
+    def load(
+        self,
+        begun: Mapping[str, tuple[int, int]],
+        wanted: Collection[str],
+        lanes: Collection[str],
+    ) -> Mapping[str, Order]:
+        """Orders as they stand at one moment, by id.
 
-    def load(self, order_ids: Sequence[str]) -> dict[str, Order]:
-        """The orders that the store knows."""
+        Of `begun` (with the partition and offset of the acceptance that was read) those that the
+        store has with an acceptance at another place; all that are `wanted` and known; and the
+        unfinished ones of `lanes`, but for those of `begun` that begin right there.
+        """
+
+    def wakes(self, partitions: Collection[int]) -> Collection[StoredWake]:
+        """The resting orders that wait for a time or a stage, and queued ones that are next."""
 
 
-class Perform(Protocol):
-    """Performs an attempt of a step; always ends in a result."""
+class Stages(Protocol):
+    """Performs attempts, within the limits of each stage."""
 
-    async def __call__(self, order: Order, run: RunStep, is_mine: Callable[[], bool]) -> Result:
+    async def __call__(self, order: Order, run: RunStep, turn: Turn) -> Result:
         """The result. What it raises means that nothing was sent: the attempt is still open."""
+
+    def admits(self, stage: str) -> int:
+        """How many deferred orders the stage takes now."""
+
+    def share(self, fraction: float) -> None:
+        """Which part of the deployment's limits is this worker's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What the orchestrator works with. `monotonic` gives seconds."""
+    """What the orchestrator works with.
+
+    `now` is UTC and does not jump, `monotonic` gives seconds. `partitions` is how many
+    `order-events` has.
+    """
 
     journal: Journal
     snapshots: Snapshots
     calls: StoreCalls
-    perform: Perform
+    stages: Stages
     reject: Callable[[Event], Awaitable[None]]
+    now: Callable[[], datetime]
     monotonic: Callable[[], float]
     fatal: Fatal
+    partitions: int

@@ -14,6 +14,13 @@ PARTITIONS_HALTED = Counter("waybill_partitions_halted_total", "Partitions stopp
 ORDERS_HELD = Gauge("waybill_orders_held", "Orders in memory")
 ORDERS_MOVING = Gauge("waybill_orders_moving", "Orders with something to do now")
 STEPS_IN_FLIGHT = Gauge("waybill_steps_in_flight", "Tasks under way")
+QUARANTINED = Counter("waybill_quarantined_total", "What was not handled: processes died of it")
+TIMERS_PENDING = Gauge("waybill_timers_pending", "Resting orders that a time or a stage wakes")
+TIMER_LATENESS = Histogram(
+    "waybill_timer_lateness_seconds",
+    "How late the next attempt was opened",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0),
+)
 STALLED = Counter("waybill_orders_stalled_total", "Moving orders found with nothing under way")
 STEP_ATTEMPTS = Counter("waybill_step_attempts_total", "Attempts by outcome", ["plugin", "outcome"])
 STEP_SECONDS = Histogram("waybill_step_duration_seconds", "Attempt durations", ["plugin"])

@@ -3,37 +3,31 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from schemas.codec import UndecodableError
-from schemas.events import Event, OrderAccepted, Result, StepInDoubt
-from schemas.steps import ErrorKind, Failure
+from schemas.events import Event
 from streams.agents import metrics
+from streams.agents.acting import Acting, key_of
 from streams.agents.fate import guarded
 from streams.agents.inbox import Inbox
-from streams.agents.journal import AGAIN_AFTER_S
+from streams.agents.loading import Loading
 from streams.agents.means import Means
 from streams.agents.partition import Key, Partition
-from streams.agents.stages import NotSentError
-from streams.core.decide import Append, Rest, RunStep, decide
-from streams.core.order import Order, contradicts, evolve
+from streams.agents.timers import Waking
+from streams.agents.turn import Turn
+from streams.agents.waking import WAKE_EVERY_S, Alarm
+from streams.core.commands import wants_stop
+from streams.core.decide import Append, Decision, Rest, RunStep, Surroundings, decide
+from streams.core.evolve import contradicts, evolve
+from streams.core.order import Order
 from streams.kafka.reader import Records
 
 APPLIED_EVERY_S = 0.1
 WATCH_EVERY_S = 1.0
-UNSEEN_AFTER_S = 5.0
 AT_ONCE = 250
 INBOX_RECORDS = 5_000
 
 log = logging.getLogger(__name__)
-
-UNRECORDABLE = Failure(
-    kind=ErrorKind.PERMANENT,
-    code="unrecordable",
-    message="the step ended with a result that the log cannot hold",
-    buyer_message="We could not process your order. Please contact customer service.",
-    definite=False,
-)
 
 
 class LostPlaceError(Exception):
@@ -47,8 +41,9 @@ class Orchestrator:
         self._means = means
         self._partitions: dict[int, Partition] = {}
         self._inbox: Inbox[Partition] = Inbox(INBOX_RECORDS)
-        self._running: dict[Key, asyncio.Future[Any]] = {}
-        self._written: dict[Key, float] = {}
+        self._acting = Acting(means, self._decided, self._again)
+        self._loading = Loading(means.snapshots, means.calls)
+        self._alarm = Alarm(means)
         self._folding = asyncio.Lock()
         self._draining = False
         self._placed = False
@@ -56,16 +51,16 @@ class Orchestrator:
 
     def start(self) -> None:
         """Starts its loops."""
-        for loop in (self._fold_loop(), self._applied_loop(), self._watch_loop()):
+        loops = (self._fold_loop(), self._applied_loop(), self._watch_loop(), self._wake_loop())
+        for loop in loops:
             self._loops.append(guarded(loop, self._means.fatal))
 
     async def drain(self, seconds: float) -> None:
         """Starts nothing new, and gives what is in flight `seconds` to end."""
         self._draining = True
-        if self._running:
-            await asyncio.wait(self._running.values(), timeout=seconds)
-        for task in (*self._loops, *self._running.values()):
-            task.cancel()
+        await self._acting.drain(seconds)
+        for loop in self._loops:
+            loop.cancel()
 
     @property
     def held(self) -> int:
@@ -100,9 +95,13 @@ class Orchestrator:
     async def assigned(
         self, committed: Mapping[int, int], ends: Mapping[int, int]
     ) -> Mapping[int, int]:
-        """Starts at the lower of the committed offset and the store's applied offset + 1."""
-        applied = await self._means.calls.read(self._means.snapshots.applied)
-        self._partitions = {
+        """Starts at the lower of the committed offset and the store's applied offset + 1.
+
+        The store also tells whom nothing in the log will wake; after this it is not asked again.
+        """
+        calls, snapshots = self._means.calls, self._means.snapshots
+        applied = await calls.read(snapshots.applied)
+        partitions = {
             number: Partition(
                 number=number,
                 position=min(offset, applied.get(number, -1) + 1),
@@ -111,7 +110,11 @@ class Orchestrator:
             )
             for number, offset in committed.items()
         }
-        self._placed = True
+        for wake in await calls.read(lambda: snapshots.wakes(sorted(partitions))):
+            waking = Waking(wake.order_id, wake.lane, wake.due, wake.stage)
+            partitions[wake.partition].timers.put(waking)
+        self._partitions, self._placed = partitions, True
+        self._means.stages.share(len(partitions) / self._means.partitions)
         log.info("partitions assigned: %s", sorted(self._partitions))
         for partition in self._partitions.values():
             self._go_live_when_caught_up(partition)
@@ -150,35 +153,11 @@ class Orchestrator:
 
     async def _fold(self, taken: list[tuple[Partition, Records]]) -> None:
         read = [(part, self._decoded(part, records)) for part, records in taken]
-        loaded = await self._loaded(read)
+        await self._loading.before_folding(read, self._partitions.values())
         for part, events in read:
             metrics.EVENTS_READ.inc(len(events))
             if self._partitions.get(part.number) is part:
-                await self._fold_chunk(part, events, loaded)
-
-    async def _loaded(
-        self, read: list[tuple[Partition, list[tuple[int, Event]]]]
-    ) -> Mapping[str, Order]:
-        """What the store knows of the orders that are not in memory.
-
-        An order that begins with the acceptance just read is folded from there instead: the store
-        may be ahead, but all that it has read is still to come.
-        """
-        begun: dict[str, tuple[int, int]] = {}
-        wanted: set[str] = set()
-        for part, events in read:
-            for offset, event in events:
-                order_id = event.envelope.order_id
-                if order_id in part.orders or order_id in begun or order_id in wanted:
-                    continue
-                if isinstance(event.fact, OrderAccepted):
-                    begun[order_id] = (part.number, offset)
-                else:
-                    wanted.add(order_id)
-        snapshots, calls = self._means.snapshots, self._means.calls
-        if begun:
-            wanted |= await calls.read(lambda: snapshots.begun_elsewhere(begun))
-        return await calls.read(lambda: snapshots.load(list(wanted))) if wanted else {}
+                await self._fold_chunk(part, events)
 
     def _decoded(self, part: Partition, records: Records) -> list[tuple[int, Event]]:
         decode = self._means.journal.memo.decode
@@ -191,17 +170,16 @@ class Orchestrator:
                 break
         return events
 
-    async def _fold_chunk(
-        self, part: Partition, events: list[tuple[int, Event]], loaded: Mapping[str, Order]
-    ) -> None:
-        touched: dict[str, None] = {}
+    async def _fold_chunk(self, part: Partition, events: list[tuple[int, Event]]) -> None:
+        lanes: dict[str, None] = {}
+        part.chunk = part.position
         for offset, event in events:
             if offset < part.position or part.halted is not None:
                 continue
             if offset > part.position:
                 raise LostPlaceError(part.number, part.position, offset)
             order_id = event.envelope.order_id
-            known = part.orders.get(order_id) or loaded.get(order_id)
+            known = part.orders.get(order_id)
             if contradicts(known, event):
                 await self._means.reject(event)
             folded = evolve(known, event, offset)
@@ -210,11 +188,9 @@ class Orchestrator:
                 break
             if folded is known:
                 metrics.EVENTS_IGNORED.inc()
-            part.orders[order_id] = folded
-            part.touched(order_id, offset)
-            touched[order_id] = None
-        for order_id in touched:
-            self._settle(part, order_id)
+            part.folded(folded, offset)
+            lanes[folded.lane] = None
+        self._settle_lanes(part, lanes)
         self._go_live_when_caught_up(part)
 
     def _halt(self, part: Partition, reason: str) -> None:
@@ -232,98 +208,55 @@ class Orchestrator:
         for order_id in list(part.first):
             self._settle(part, order_id)
 
-    def _settle(self, part: Partition, order_id: str) -> None:
+    def _settle_lanes(self, part: Partition, lanes: Iterable[str]) -> None:
+        """An event of one order may be what another one of its lane has waited for."""
+        for lane in lanes:
+            for order_id in list(part.lanes.get(lane, ())):
+                self._settle(part, order_id)
+
+    def _decided(self, order: Order, *, admitted: bool = False) -> Decision:
+        part = self._part_of(order.id)
+        lane = () if part is None else part.lane(order.lane)
+        means = self._means
+        return decide(order, Surroundings(means.journal.worker, means.now(), lane, admitted))
+
+    def _settle(self, part: Partition, order_id: str, *, admitted: bool = False) -> None:
         """Asks the core what is next for the order, and does it."""
         order = part.orders[order_id]
-        decision = decide(order, self._means.journal.worker)
-        key = _key(order, decision)
+        decision = self._decided(order, admitted=admitted)
+        key = key_of(order, decision)
         part.under_way.pop(order_id, None)
         if key is None or isinstance(decision, Rest):
             part.rests(order_id)
+            if isinstance(decision, Rest):
+                part.timers.put(Waking(order_id, order.lane, decision.due, decision.stage))
             return
         part.moves(order_id)
         part.under_way[order_id] = key
         if part.live and not self._draining:
             self._act(order, decision, key)
+        elif isinstance(decision, RunStep):
+            part.inherited.add(key)
 
     def _act(self, order: Order, decision: RunStep | Append, key: Key) -> None:
-        if self._is_done(key):
+        if isinstance(decision, Append):
+            self._acting.append(decision, key)
             return
-        if isinstance(decision, RunStep):
-            self._running[key] = asyncio.ensure_future(self._run(order, decision, key))
-        else:
-            self._append(order, key, self._means.journal.event(order, decision.fact))
-
-    async def _run(self, order: Order, run: RunStep, key: Key) -> None:
-        done = False
-        try:
-            result = await self._means.perform(order, run, lambda: self._is_mine(order, key))
-            await self._record(order, result)
-            done = True
-        except NotSentError:
-            log.warning("a step was not sent in time", extra={"order": order.id})
-        except Exception:
-            log.exception("a step ended without a result", extra={"order": order.id})
-        finally:
-            self._ended(order, key, written=done)
-
-    async def _record(self, order: Order, result: Result) -> None:
-        journal = self._means.journal
-        try:
-            event = journal.event(order, result)
-            written = journal.append(event)
-            self._write_ahead(evolve(order, event, order.offset))
-            await journal.ensured(event, written)
-        except (ValueError, TypeError, OverflowError):
-            # It has happened and cannot be told; performing it again would end the same way.
-            log.exception("a result cannot be recorded", extra={"order": order.id})
-            doubt = StepInDoubt(step=result.step, attempt=result.attempt, failure=UNRECORDABLE)
-            await journal.write(journal.event(order, doubt))
-
-    def _write_ahead(self, order: Order | None) -> None:
-        """Writes what follows from a result together with it: that saves reading it back first.
-
-        Should another result have been first, the fold ignores what does not follow from that.
-        """
-        while order is not None:
-            decision = decide(order, self._means.journal.worker)
-            key = _key(order, decision)
-            if not isinstance(decision, Append) or key is None or self._is_done(key):
-                return
-            event = self._means.journal.event(order, decision.fact)
-            self._append(order, key, event)
-            order = evolve(order, event, order.offset)
-
-    def _append(self, order: Order, key: Key, event: Event) -> None:
-        appended = self._means.journal.append(event)
-        self._running[key] = appended
-        appended.add_done_callback(lambda ack: self._appended(order, key, ack))
-
-    def _is_done(self, key: Key) -> bool:
-        return key in self._running or key in self._written
+        turn = Turn(lambda: self._is_mine(order, key), lambda: self._stop_wanted(order, key))
+        self._acting.perform(order, decision, key, turn)
 
     def _is_mine(self, order: Order, key: Key) -> bool:
         part = self._part_of(order.id)
         return part is not None and part.live and part.under_way.get(order.id) == key
 
-    def _appended(self, order: Order, key: Key, ack: "asyncio.Future[Any]") -> None:
-        problem = None if ack.cancelled() else ack.exception()
-        if problem is None and not ack.cancelled():
-            self._ended(order, key, written=True)
-            return
-        log.warning("a decision is written again: %r", problem, extra={"order": order.id})
-        asyncio.get_running_loop().call_later(
-            AGAIN_AFTER_S, lambda: self._ended(order, key, written=False)
-        )
-
-    def _ended(self, order: Order, key: Key, *, written: bool) -> None:
-        del self._running[key]
-        if written:
-            self._written[key] = self._means.monotonic()
-            return
+    def _stop_wanted(self, order: Order, key: Key) -> bool:
         part = self._part_of(order.id)
+        return part is not None and key not in part.inherited and wants_stop(part.orders[order.id])
+
+    def _again(self, order_id: str) -> None:
+        part = self._part_of(order_id)
         if part is not None and part.live and not self._draining:
-            self._settle(part, order.id)
+            self._settle(part, order_id)
 
     def _part_of(self, order_id: str) -> Partition | None:
         return next((p for p in self._partitions.values() if order_id in p.orders), None)
@@ -331,7 +264,8 @@ class Orchestrator:
     async def _applied_loop(self) -> None:
         while True:
             await asyncio.sleep(APPLIED_EVERY_S)
-            if all(part.applied >= part.position - 1 for part in self._partitions.values()):
+            parts = self._partitions.values()
+            if not any(part.resting or part.applied < part.position - 1 for part in parts):
                 continue
             applied = await self._means.calls.read(self._means.snapshots.applied)
             # Not in the middle of a fold: what it found in memory must stay there to its end.
@@ -341,35 +275,50 @@ class Orchestrator:
                     for order_id in part.forgettable():
                         part.under_way.pop(order_id, None)
 
+    async def _wake_loop(self) -> None:
+        while True:
+            await asyncio.sleep(WAKE_EVERY_S)
+            if self._draining:
+                return
+            live = [part for part in self._partitions.values() if part.live]
+            rung = self._alarm.rung(live)
+            if rung:
+                async with self._folding:
+                    await self._wake(rung)
+
+    async def _wake(self, rung: list[tuple[Partition, Waking]]) -> None:
+        """Decides orders anew whose time has come or whose stage takes them.
+
+        Nothing in the log has set them in motion, so nothing in the log has to: the store's rows
+        wake them again after a crash.
+        """
+        wanted = [(part, waking.order_id, waking.lane) for part, waking in rung]
+        await self._loading.lanes_of(wanted, self._partitions.values())
+        for part, waking in rung:
+            known = self._partitions.get(part.number) is part and waking.order_id in part.orders
+            if known and part.live:
+                part.chunk = part.position
+                self._settle(part, waking.order_id, admitted=waking.stage is not None)
+                self._settle_lanes(part, (waking.lane,))
+
     async def _watch_loop(self) -> None:
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
-            long_ago = self._means.monotonic() - UNSEEN_AFTER_S
-            while self._written and next(iter(self._written.values())) < long_ago:
-                del self._written[next(iter(self._written))]
+            self._acting.forget_written()
             for part in list(self._partitions.values()):
                 if part.live and not self._draining:
                     self._wake_stalled(part)
             metrics.ORDERS_HELD.set(self.held)
             metrics.ORDERS_MOVING.set(self.moving)
-            metrics.STEPS_IN_FLIGHT.set(len(self._running))
+            metrics.STEPS_IN_FLIGHT.set(self._acting.in_flight)
+            metrics.TIMERS_PENDING.set(sum(len(p.timers) for p in self._partitions.values()))
 
     def _wake_stalled(self, part: Partition) -> None:
         """A moving order with nothing under way is decided again."""
         for order_id in list(part.first):
             key = part.under_way.get(order_id)
-            if key is not None and self._is_done(key):
+            if key is not None and self._acting.is_done(key):
                 continue
             metrics.STALLED.inc()
             log.error("a moving order has nothing under way", extra={"order": order_id})
             self._settle(part, order_id)
-
-
-def _key(order: Order, decision: RunStep | Append | Rest) -> Key | None:
-    match decision:
-        case RunStep():
-            return ("run", *decision.attempt_id)
-        case Append():
-            return ("append", order.id, order.run, order.sequence)
-        case Rest():
-            return None
