@@ -1,16 +1,20 @@
 """Facts of one order in few words, and folding them."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from schemas.commands import CommandKind
+from schemas.commands import CommandKind, Revision
 from schemas.envelope import Envelope
 from schemas.events import (
     CommandReceived,
+    CompensationFailed,
+    CompensationSucceeded,
     Event,
     Fact,
     OrderAccepted,
+    StepDeferred,
     StepFailed,
     StepInDoubt,
     StepSkipped,
@@ -19,12 +23,16 @@ from schemas.events import (
 )
 from schemas.steps import ErrorKind, Failure, OnUnknown, Phase, WaybillStep
 from streams.core import ids
-from streams.core.decide import Append, decide
-from streams.core.order import Order, evolve
+from streams.core.decide import Append, Decision, Surroundings, decide
+from streams.core.evolve import evolve
+from streams.core.order import Order
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = START + timedelta(days=1)
 ORDER = "order-1"
+LANE = "default/SUB-1"
 WORKER = "worker-1"
+STAGE = "zuora@partner.example"
 
 
 def step(name: str, **more: Any) -> WaybillStep:
@@ -66,7 +74,45 @@ def succeeded(name: str, attempt: int = 1, **more: Any) -> StepSucceeded:
 
 
 def failed(name: str, attempt: int = 1, **failure: Any) -> StepFailed:
+    """It has failed for good."""
     return StepFailed(step=name, attempt=attempt, failure=reason(**failure))
+
+
+def failing(
+    name: str, attempt: int = 1, *, until: datetime = LATER, unknown: bool = False, **failure: Any
+) -> StepFailed:
+    """It has failed, and another attempt follows."""
+    why = reason(
+        **{"kind": ErrorKind.TRANSIENT, "code": "busy", "definite": not unknown, **failure}
+    )
+    return StepFailed(
+        step=name, attempt=attempt, failure=why, next_attempt_at=until, unknown=unknown
+    )
+
+
+def deferred(
+    name: str, attempt: int = 1, *, stage: str | None = STAGE, until: datetime | None = None
+) -> StepDeferred:
+    """Not sent: its stage takes no more, or, without one, a person wants the order to stop."""
+    why = "command" if stage is None else "breaker"
+    return StepDeferred(step=name, attempt=attempt, reason=why, stage=stage, until=until)
+
+
+def undone(name: str, attempt: int = 2) -> CompensationSucceeded:
+    return CompensationSucceeded(step=name, attempt=attempt)
+
+
+def not_undone(
+    name: str, attempt: int = 2, *, until: datetime | None = None, unknown: bool = False
+) -> CompensationFailed:
+    """It is not undone; without `until` it will not be without a person."""
+    return CompensationFailed(
+        step=name,
+        attempt=attempt,
+        failure=reason(definite=not unknown),
+        next_attempt_at=until,
+        unknown=unknown,
+    )
 
 
 def doubtful(name: str, attempt: int = 1) -> StepInDoubt:
@@ -83,6 +129,19 @@ def command(kind: str, name: str | None = None, **more: Any) -> CommandReceived:
     return CommandReceived(kind=CommandKind(kind), **{**given, **more})
 
 
+def revision(*waybill: WaybillStep, **more: Any) -> Revision:
+    """What an amendment makes of an order; with `document=None`, what a retry makes of it."""
+    given: dict[str, Any] = {
+        "config_version": 2,
+        "axes": {"order_type": "new"},
+        "base": b"f",
+        "document": '{"amended": true}',
+        "fingerprint": b"g",
+        "changed": ("quantity",),
+    }
+    return Revision(waybill=waybill, **{**given, **more})
+
+
 def started(name: str, expected: int, worker: str = WORKER, attempt: int = 1) -> StepStarted:
     return StepStarted(expected=expected, step=name, attempt=attempt, worker=worker)
 
@@ -92,11 +151,13 @@ def reason(**changes: Any) -> Failure:
     return Failure(**{**given, **changes})
 
 
-def event(fact: Fact, *, run: int = 1, order: str = ORDER, at: datetime = START) -> Event:
+def event(
+    fact: Fact, *, run: int = 1, order: str = ORDER, at: datetime = START, lane: str = LANE
+) -> Event:
     envelope = Envelope(
         event_id=ids.event_id(order, run, fact),
         tenant="default",
-        lane="default/SUB-1",
+        lane=lane,
         order_id=order,
         run=run,
         occurred_at=at,
@@ -106,36 +167,63 @@ def event(fact: Fact, *, run: int = 1, order: str = ORDER, at: datetime = START)
     return Event(envelope, fact)
 
 
-def given(*facts: Fact) -> Order:
+def given(*facts: Fact, order: str = ORDER, offset: int = 10) -> Order:
     """The order after these facts, one a minute, at offsets from 10."""
-    order, minutes = None, count()
-    for offset, fact in enumerate(facts, start=10):
+    folded, minutes = None, count()
+    for place, fact in enumerate(facts, start=offset):
         at = START + timedelta(minutes=next(minutes))
-        order = evolve(order, event(fact, at=at), offset)
-    assert order is not None
-    return order
+        run = 1 if folded is None else folded.run
+        folded = evolve(folded, event(fact, order=order, run=run, at=at), place)
+    assert folded is not None
+    return folded
 
 
-def after(order: Order, *facts: Fact) -> Order:
+def after(order: Order, *facts: Fact, offset: int = 100) -> Order:
     """The order after further facts, an hour later."""
-    for offset, fact in enumerate(facts, start=100):
-        folded = evolve(order, event(fact, at=START + timedelta(hours=1)), offset)
+    for place, fact in enumerate(facts, start=offset):
+        told = event(fact, order=order.id, run=order.run, at=START + timedelta(hours=1))
+        folded = evolve(order, told, place)
         assert folded is not None
         order = folded
     return order
 
 
-def settled(order: Order) -> Order:
+def then(order: Order, *facts: Fact, offset: int = 100) -> Order:
+    """As `after`, where each of the facts applies."""
+    for place, fact in enumerate(facts, start=offset):
+        changed = after(order, fact, offset=place)
+        assert changed is not order, f"{fact} does not apply"
+        order = changed
+    return order
+
+
+def around(
+    lane: Iterable[Order] = (),
+    *,
+    worker: str = WORKER,
+    now: datetime = START,
+    admitted: bool = False,
+) -> Surroundings:
+    """What a worker sees around an order."""
+    return Surroundings(worker, now, tuple(lane), admitted)
+
+
+def next_of(order: Order, worker: str = WORKER, now: datetime = START) -> Decision:
+    """What is next for an order that is alone in its lane."""
+    return decide(order, around((order,), worker=worker, now=now))
+
+
+def settled(order: Order, now: datetime = START) -> Order:
     """The order once all that the core itself appends is in the log."""
-    steps = told(order)
+    steps = told(order, now)
     return steps[-1][1] if steps else order
 
 
-def told(order: Order) -> list[tuple[Fact, Order]]:
+def told(order: Order, now: datetime = START) -> list[tuple[Fact, Order]]:
     """What the core itself appends until the order waits for a step or rests, and after each."""
     steps: list[tuple[Fact, Order]] = []
-    while isinstance(decision := decide(order, WORKER), Append):
+    while isinstance(decision := next_of(order, now=now), Append):
         assert len(steps) < 20, "the core goes on and on"
-        order = after(order, decision.fact)
+        order = then(order, decision.fact)
         steps.append((decision.fact, order))
     return steps

@@ -52,10 +52,11 @@ def failed(order: Order, fact: StepFailed, at: datetime) -> Order:
             failing_since=opened.failing_since or at,
         )
         return _closed(order, waits, at, goes_on=not holds_up(step), **changes)
-    if holds_up(step):
-        changes |= {"failed_step": step.id, "failure": failure}
-        return _ended(order, StepStatus.FAILED, at, failure, goes_on=False, **changes)
-    return _ended(order, StepStatus.FAILED, at, failure, **changes)
+    stops = holds_up(step)
+    ended = _ended(
+        order, StepStatus.FAILED, at, failure, goes_on=not stops, doubt=fact.unknown, **changes
+    )
+    return ended._replace(failed_step=step.id, failure=failure) if stops else ended
 
 
 def in_doubt(order: Order, fact: StepInDoubt, at: datetime) -> Order:
@@ -166,7 +167,7 @@ def _ended(  # noqa: PLR0913 (what an attempt may leave)
     order: Order,
     status: StepStatus,
     at: datetime,
-    failure: Failure | None = None,
+    why: Failure | None = None,
     *,
     goes_on: bool = True,
     doubt: bool = False,
@@ -177,7 +178,7 @@ def _ended(  # noqa: PLR0913 (what an attempt may leave)
         status=status,
         attempts=opened.attempts + 1,
         ended=at,
-        failure=failure,
+        failure=why,
         attempt=opened.attempt + 1,
         retry_at=None,
         stage=None,

@@ -12,7 +12,8 @@ from schemas.events import (
     OrderFailed,
 )
 from schemas.steps import Sealed
-from streams.core.order import Order, State, StepStatus, contradicts, evolve
+from streams.core.evolve import contradicts, evolve
+from streams.core.order import Order, State, StepStatus
 from tests.facts import (
     START,
     accepted,
@@ -69,7 +70,7 @@ def test_a_success_hands_on_its_output_and_opens_the_next_step() -> None:
     order = given(accepted(step("a"), step("b")), succeeded("a", sealed=(part,)))
     assert order.context == {"a": {"id": "a"}}
     assert order.sealed == {"a": (part,)}
-    assert (order.state, order.position, order.attempt) == (State.PROCESSING, 1, 1)
+    assert (order.state, order.position, order.open_at) == (State.PROCESSING, 1, 1)
     at = START + timedelta(minutes=1)
     done, following = order.progress
     assert (done.status, done.attempts, done.ended) == (StepStatus.SUCCEEDED, 1, at)
