@@ -28,6 +28,8 @@ Name: TypeAlias = Annotated[
     str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
 
+Reason: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
 
 class StageCommandKind(StrEnum):
     """What is asked of a stage."""
@@ -47,9 +49,7 @@ class OrderCommand(BaseModel):
     stage: Name | None = None
     command: CommandKind | StageCommandKind
     step: Name | None = None
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
-        max_length=MAX_REASON
-    )
+    reason: Reason = Field(max_length=MAX_REASON)
     output: dict[str, Any] | None = None
     changes: dict[str, Any] | None = None
     config: Literal["pinned", "current"] | None = None

@@ -8,8 +8,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
-import orjson
-
 from schemas.arriving import refused
 from schemas.order_commands import StageCommandKind
 from schemas.problems import Problem, RefusedError
@@ -33,7 +31,7 @@ from streams.core.commanding import (
     stage_control,
 )
 from streams.core.order import Order
-from streams.core.sealing import NONCE_BYTES, unseal
+from streams.core.sealing import NONCE_BYTES
 from streams.kafka.reader import Record, Records
 
 AT_ONCE = 200
@@ -212,8 +210,10 @@ class CommandAgent(LedgerReader):
         desk = self._desk
         order = await desk.calls.read(lambda: desk.book.folded(asked.tenant, to.order_id))
         assert order is not None, "rows of orders are never deleted"
-        document = await opened_document(order, desk.ring) if asked.revises else {}
-        return desk.commanding.prepare(asked, order, document)
+        keys = {}
+        for part in order.accepted.sealed if asked.revises else ():
+            keys[part.subject] = await desk.ring.existing(asked.tenant, part.subject)
+        return desk.commanding.prepare(asked, order, keys)
 
     def _reject(self, record: Refused, problem: Problem) -> Work:
         return self._desk.rejections.write(record, problem)
@@ -237,22 +237,6 @@ class CommandAgent(LedgerReader):
                 await asyncio.sleep(AGAIN_AFTER_S)
             else:
                 return
-
-
-async def opened_document(order: Order, ring: KeyRing) -> dict[str, Any]:
-    """The order's document with its sealed sections; `RefusedError` once they were erased."""
-    document: dict[str, Any] = orjson.loads(order.accepted.document)
-    for part in order.accepted.sealed:
-        key = await ring.existing(order.tenant, part.subject)
-        if key is None:
-            raise refused(
-                "erased",
-                "the data subject of the order was erased",
-                "cancel the order; it can be neither amended nor resolved anew",
-                "/order",
-            )
-        document.update(unseal(part, order.id, key))
-    return document
 
 
 def _the_one(item: _Item, there: Sequence[Belonging]) -> Belonging:

@@ -18,7 +18,7 @@ from schemas.steps import Sealed
 from streams.core import ids
 from streams.core.intake import Examined, Intake, existing_subscription
 from streams.core.order import Order
-from streams.core.sealing import DataKey, seal, seal_document
+from streams.core.sealing import DataKey, seal, seal_document, unseal
 
 SUBJECTLESS = ""
 """Stands for the data subject where a command has nothing to be sealed."""
@@ -117,13 +117,15 @@ class Commanding:
         self._intake = intake
         self._personal = personal
 
-    def prepare(self, asked: Asked, order: Order, document: Document) -> PreparedCommand:
-        """A command that needs the order; `document` is the order's with its sections readable.
+    def prepare(
+        self, asked: Asked, order: Order, keys: Mapping[str, DataKey | None]
+    ) -> PreparedCommand:
+        """A command that needs the order; `keys` by data subject open its sealed sections.
 
         `RefusedError` says why it comes to nothing.
         """
         if asked.revises:
-            return self._revising(asked, order, document)
+            return self._revising(asked, order, opened_document(order, keys))
         return self._resolving(asked, order)
 
     def _revising(self, asked: Asked, order: Order, document: Document) -> PreparedCommand:
@@ -225,6 +227,22 @@ def stage_control(asked: Asked, now: datetime) -> tuple[bytes, bytes]:
         "command": asked.id,
     }
     return f"{asked.tenant}/{command.stage}".encode(), orjson.dumps(record)
+
+
+def opened_document(order: Order, keys: Mapping[str, DataKey | None]) -> Document:
+    """The order's document with its sealed sections; `RefusedError` once they were erased."""
+    document: Document = orjson.loads(order.accepted.document)
+    for part in order.accepted.sealed:
+        key = keys.get(part.subject)
+        if key is None:
+            raise refused(
+                "erased",
+                "the data subject of the order was erased",
+                "cancel the order; nobody can read any more what it is about",
+                "/order",
+            )
+        document.update(unseal(part, order.id, key))
+    return document
 
 
 def merged(target: Any, patch: Any) -> Any:
