@@ -60,6 +60,14 @@ OUTLET = Table(
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("offset", Place, nullable=False),
 )
+DEATHS = Table(
+    "deaths",
+    BASE,
+    Column("what", Text, primary_key=True),
+    Column("times", Integer, nullable=False),
+    Column("recorder", Text, nullable=False),
+    Column("last", Place, nullable=False),
+)
 BIRTH = Table(
     "topics_birth",
     BASE,

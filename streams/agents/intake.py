@@ -5,12 +5,12 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from schemas.events import Event
 from schemas.problems import Problem, RefusedError
 from streams.agents import metrics
 from streams.agents.fate import Fatal
+from streams.agents.in_hand import POISON, InHand
 from streams.agents.inbox import until_loop_is_free
 from streams.agents.journal import Journal
 from streams.agents.keyring import KeyRing
@@ -39,6 +39,13 @@ INTERNAL = Problem(
 Rejecting: TypeAlias = Coroutine[Any, Any, None]
 
 
+class Taken(NamedTuple):
+    """An order that can be accepted, and its record, should that fail after all."""
+
+    prepared: Prepared
+    record: Record
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What intake works with.
@@ -52,6 +59,7 @@ class Desk:
     journal: Journal
     rejections: Rejections
     ring: KeyRing
+    in_hand: InHand
     now: Callable[[], datetime]
     random_bytes: Callable[[int], bytes]
     monotonic: Callable[[], float]
@@ -79,25 +87,35 @@ class IntakeAgent(LedgerReader):
                 await asyncio.sleep(BEHIND_AGAIN_S)
             await self._take(await self._inbox.take(AT_ONCE))
 
+    async def assigned(
+        self, committed: Mapping[int, int], ends: Mapping[int, int]
+    ) -> Mapping[int, int]:
+        """As for any ledger; who had these partitions before may have died of a record."""
+        await self._desk.in_hand.learn()
+        return await super().assigned(committed, ends)
+
     async def _take(self, taken: list[tuple[Ledger, Records]]) -> None:
-        writes: list[list[Rejecting | Prepared]] = []
+        writes: list[list[Rejecting | Taken]] = []
         subjects: dict[str, dict[str, None]] = {}
         self._watch_age(taken[-1][1][-1])
         for ledger, records in taken:
             outcomes = [self._outcome(ledger.partition, record) for record in records]
             writes.append(outcomes)
             for outcome in outcomes:
-                if isinstance(outcome, Prepared):
-                    subjects.setdefault(outcome.submission.tenant, {})[outcome.subject] = None
+                if isinstance(outcome, Taken):
+                    prepared = outcome.prepared
+                    subjects.setdefault(prepared.submission.tenant, {})[prepared.subject] = None
         keys = {
             (tenant, subject): key
             for tenant, wanted in subjects.items()
             for subject, key in (await self._desk.ring.made(tenant, wanted)).items()
         }
         for (ledger, records), outcomes in zip(taken, writes, strict=True):
-            rejecting = [outcome for outcome in outcomes if not isinstance(outcome, Prepared)]
-            events = [self._accepted(o, keys) for o in outcomes if isinstance(o, Prepared)]
-            self._land(ledger, records[-1].offset, self._written(events, rejecting))
+            landing = [
+                self._accepted(outcome, keys) if isinstance(outcome, Taken) else outcome
+                for outcome in outcomes
+            ]
+            self._land(ledger, records[-1].offset, self._landed(landing))
 
     def _watch_age(self, record: Record) -> None:
         age_s = self._desk.now().timestamp() - record.timestamp / 1000
@@ -105,43 +123,58 @@ class IntakeAgent(LedgerReader):
         if age_s > ALARM_AGE_S:
             log.error("intake is %.0f hours behind: orders expire after 14 days", age_s / 3600)
 
-    def _outcome(self, partition: int, record: Record) -> Prepared | Rejecting:
+    def _outcome(self, partition: int, record: Record) -> Rejecting | Taken:
         desk = self._desk
-        headers = dict(record.headers or ())
-        tenant = header(headers, "waybill-tenant") or DEFAULT_TENANT
         origin = f"{desk.topic}/{partition}/{record.offset}"
-        submission = Submission(
-            tenant=tenant,
+        if desk.in_hand.is_poison(origin):
+            return self._rejecting(record, origin, POISON)
+        desk.in_hand.taking(origin.encode())
+        try:
+            return Taken(desk.intake.prepare(self._submission(record, origin)), record)
+        except RefusedError as refusal:
+            problem = refusal.problem
+        except Exception:
+            log.exception("an order could not be handled at %s", origin)
+            problem = INTERNAL
+        finally:
+            desk.in_hand.done()
+        desk.in_hand.survived(origin)
+        return self._rejecting(record, origin, problem)
+
+    def _submission(self, record: Record, origin: str) -> Submission:
+        headers = dict(record.headers or ())
+        return Submission(
+            tenant=header(headers, "waybill-tenant") or DEFAULT_TENANT,
             value=record.value,
             identity=header(headers, "waybill-identity") or origin,
             actor=header(headers, "waybill-actor") or "kafka",
             origin=origin,
             trace=header(headers, "traceparent"),
         )
+
+    def _rejecting(self, record: Record, origin: str, problem: Problem) -> Rejecting:
+        tenant = header(dict(record.headers or ()), "waybill-tenant") or DEFAULT_TENANT
+        return self._desk.rejections.write(Refused.record(record, origin, tenant), problem)
+
+    def _accepted(self, taken: Taken, keys: Mapping[Any, Any]) -> Rejecting:
+        """Seals and encodes the acceptance, and sends it off; returns its way to the log."""
+        desk, prepared = self._desk, taken.prepared
+        origin = prepared.submission.origin
+        desk.in_hand.taking(origin.encode())
         try:
-            return desk.intake.prepare(submission)
-        except RefusedError as refusal:
-            problem = refusal.problem
+            key = keys[prepared.submission.tenant, prepared.subject]
+            event = acceptance(prepared, key, desk.random_bytes(NONCE_BYTES), desk.now())
+            written = desk.journal.append(event)
         except Exception:
-            log.exception("an order could not be handled at %s", origin)
-            problem = INTERNAL
-        return desk.rejections.write(Refused.record(record, origin, tenant), problem)
-
-    def _accepted(self, prepared: Prepared, keys: Mapping[Any, Any]) -> Event:
-        desk = self._desk
+            log.exception("an order could not be written at %s", origin)
+            return self._rejecting(taken.record, origin, INTERNAL)
+        finally:
+            desk.in_hand.done()
+        desk.in_hand.survived(origin)
         metrics.ORDERS_ACCEPTED.labels(prepared.order_type).inc()
-        key = keys[prepared.submission.tenant, prepared.subject]
-        return acceptance(prepared, key, desk.random_bytes(NONCE_BYTES), desk.now())
+        return desk.journal.ensured(event, written)
 
-    async def _written(self, events: list[Event], rejecting: list[Rejecting]) -> None:
+    async def _landed(self, landing: list[Rejecting]) -> None:
         """Returns when the outcome of every record is durable."""
-        journal = self._desk.journal
-        appended = [(event, journal.append(event)) for event in events]
-        for rejection in rejecting:
-            await rejection
-        for event, ack in appended:
-            try:
-                await ack
-            except Exception as problem:  # noqa: BLE001 (whatever it was, it is not durable yet)
-                log.warning("an acceptance is written again: %r", problem)
-                await journal.write(event)
+        for outcome in landing:
+            await outcome

@@ -1,6 +1,7 @@
 """Orders that are not taken: whole, sealed and with the reason, in `orders-rejected`."""
 
 import asyncio
+import base64
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,13 +13,15 @@ from schemas.problems import Problem
 from streams.agents import metrics
 from streams.agents.journal import AGAIN_AFTER_S
 from streams.agents.keyring import KeyRing
-from streams.core.sealing import NONCE_BYTES, TenantKeys, seal_rejected, unseal
+from streams.core.sealing import NONCE_BYTES, TenantKeys, seal_rejected, unseal, unseal_rejected
 from streams.kafka.reader import Record
 from streams.kafka.writer import Headers, LogWriter
 
 log = logging.getLogger(__name__)
 
 DEFAULT_TENANT = "default"
+SENT_HEADERS = "sent-headers"
+"""The header of a rejection that holds the headers of the original record, sealed."""
 
 CONTRADICTION = Problem(
     code="external_id_conflict",
@@ -30,17 +33,18 @@ CONTRADICTION = Problem(
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What is refused: the original key and bytes, where they came from, and whose they are."""
+    """What is refused: the original record, where it came from, and whose it is."""
 
     key: bytes | None
     value: bytes
     origin: str
     tenant: str
+    headers: Headers = ()
 
     @classmethod
     def record(cls, record: Record, origin: str, tenant: str) -> "Refused":
-        """A record of `orders`."""
-        return cls(record.key, record.value or b"", origin, tenant)
+        """A record of `orders` or `order-commands`."""
+        return cls(record.key, record.value or b"", origin, tenant, record.headers or ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,11 @@ class Rejections:
         keys = next(self.keys[tenant] for tenant in tenants if tenant in self.keys)
         value = seal_rejected(keys, refused.value, self.random_bytes(NONCE_BYTES))
         headers = _headers(refused, problem)
+        if refused.headers:
+            # Sealed, too: nobody knows what a sender puts into them.
+            sent = _written(refused.headers)
+            sealed = seal_rejected(keys, sent, self.random_bytes(NONCE_BYTES))
+            headers.append((SENT_HEADERS, sealed))
         while True:
             try:
                 await self.writer.append(self.topic, refused.key, value, headers)
@@ -84,7 +93,28 @@ class Rejections:
         await self.write(refused, CONTRADICTION)
 
 
-def _headers(refused: Refused, problem: Problem) -> Headers:
+def opened(rejected: Record, keys: TenantKeys) -> Refused:
+    """What was refused, from its record in `orders-rejected`: whole, to be sent again."""
+    told = dict(rejected.headers or ())
+    sent = told.get(SENT_HEADERS)
+    return Refused(
+        key=rejected.key,
+        value=unseal_rejected(keys, rejected.value or b""),
+        origin=told.get("origin", b"").decode(),
+        tenant=told.get("waybill-tenant", DEFAULT_TENANT.encode()).decode(),
+        headers=_read(unseal_rejected(keys, sent)) if sent else (),
+    )
+
+
+def _written(headers: Headers) -> bytes:
+    return orjson.dumps([[name, base64.b64encode(text or b"").decode()] for name, text in headers])
+
+
+def _read(written: bytes) -> Headers:
+    return [(name, base64.b64decode(text)) for name, text in orjson.loads(written)]
+
+
+def _headers(refused: Refused, problem: Problem) -> list[tuple[str, bytes]]:
     headers = [
         ("code", problem.code),
         ("reason", problem.message),
