@@ -2,15 +2,19 @@
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from plugins.perform import Performer
 from plugins.registry import Registry
 from plugins.secret_values import SecretValues
 from plugins.transport import Transport
+from projections.deaths import Deaths
 from projections.snapshots import Snapshots
 from schemas.codec import Memo
 from streams.agents.fate import StoreCalls
+from streams.agents.in_hand import InHand, Slot
 from streams.agents.intake import Desk, IntakeAgent
 from streams.agents.journal import Journal
 from streams.agents.keyring import KeyRing
@@ -43,6 +47,8 @@ class _Parts:
     ring: KeyRing
     journal: Journal
     rejections: Rejections
+    in_hand: InHand
+    now: Callable[[], datetime]
 
 
 async def work(settings: Settings, ending: Ending) -> None:
@@ -78,6 +84,7 @@ def _parts(core: Core, ending: Ending) -> _Parts:
     writer = core.writer()
     calls = StoreCalls(local=core.settings.database.startswith("sqlite"))
     ring = KeyRing(core.vault, calls)
+    now = clock.SteadyClock()
     return _Parts(
         core=core,
         ending=ending,
@@ -91,8 +98,9 @@ def _parts(core: Core, ending: Ending) -> _Parts:
             topic=core.topics.order_events,
             writer=writer,
             memo=Memo(),
-            now=clock.utc_now,
+            now=now,
         ),
+        now=now,
         rejections=Rejections(
             topic=core.topics.orders_rejected,
             writer=writer,
@@ -100,7 +108,14 @@ def _parts(core: Core, ending: Ending) -> _Parts:
             ring=ring,
             random_bytes=clock.random_bytes,
         ),
+        in_hand=_in_hand(core, calls),
     )
+
+
+def _in_hand(core: Core, calls: StoreCalls) -> InHand:
+    folder = core.settings.data / "in-hand"
+    slot = Slot(folder, core.name)
+    return InHand(slot, folder, Deaths(core.store), calls, clock.utc_now)
 
 
 def _orchestrator(parts: _Parts) -> Orchestrator:
@@ -110,21 +125,25 @@ def _orchestrator(parts: _Parts) -> Orchestrator:
             addressing=rules.addressing(parts.core.settings, parts.registry),
             performer=Performer(parts.transport, secrets, clock.utc_now, clock.monotonic),
             keys=parts.ring,
-            now=clock.utc_now,
+            now=parts.now,
             monotonic=clock.monotonic,
             random_bytes=clock.random_bytes,
             jitter=clock.jitter,
         )
     )
+    born = parts.core.store.birth()
+    assert born is not None, "the store is opened with the topics checked"
     return Orchestrator(
         Means(
             journal=parts.journal,
             snapshots=Snapshots(parts.core.store),
             calls=parts.calls,
-            perform=stages,
+            stages=stages,
             reject=parts.rejections.contradiction,
+            now=parts.now,
             monotonic=clock.monotonic,
             fatal=parts.ending.fatal,
+            partitions=born.partitions,
         )
     )
 
@@ -138,6 +157,7 @@ def _intake(parts: _Parts, orchestrator: Orchestrator) -> IntakeAgent:
             journal=parts.journal,
             rejections=parts.rejections,
             ring=parts.ring,
+            in_hand=parts.in_hand,
             now=clock.utc_now,
             random_bytes=clock.random_bytes,
             monotonic=clock.monotonic,

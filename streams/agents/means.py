@@ -5,22 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from projections.snapshots import Wake
 from schemas.events import Event, Result
 from streams.agents.fate import Fatal, StoreCalls
 from streams.agents.journal import Journal
 from streams.agents.turn import Turn
 from streams.core.decide import RunStep
 from streams.core.order import Order
-
-
-class StoredWake(Protocol):
-    """A resting order that something else than the log wakes, as the store has it."""
-
-    partition: int
-    order_id: str
-    lane: str
-    due: datetime | None
-    stage: str | None
 
 
 class Snapshots(Protocol):
@@ -42,7 +33,7 @@ class Snapshots(Protocol):
         unfinished ones of `lanes`, but for those of `begun` that begin right there.
         """
 
-    def wakes(self, partitions: Collection[int]) -> Collection[StoredWake]:
+    def wakes(self, partitions: Collection[int]) -> Collection[Wake]:
         """The resting orders that wait for a time or a stage, and queued ones that are next."""
 
 
