@@ -1,7 +1,8 @@
 """What a stage hands in to have one attempt of one step performed, and what it gets back."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 from plugins.api import Connector, Done, NotDone, Step
@@ -21,7 +22,8 @@ class Assignment:
     as JSON. `deadline_s` bounds the whole conversation from its first request on; waiting for
     the stage to take it does not count, and is bounded by `patience_s`. `before_sending` is
     awaited once the stage takes it and before the first byte leaves. `trace` is a W3C
-    traceparent.
+    traceparent. `in_hand` surrounds what runs in one piece: should the process die of it, the
+    next one knows.
     """
 
     connector: Connector
@@ -35,6 +37,7 @@ class Assignment:
     patience_s: float = PATIENCE_S
     trace: str | None = None
     before_sending: Callable[[], Awaitable[None]] | None = None
+    in_hand: AbstractContextManager[None] = field(default_factory=nullcontext)
 
 
 @dataclass(frozen=True, slots=True)

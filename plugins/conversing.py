@@ -92,8 +92,9 @@ class Conversing:
         reply: Reply | None = None
         while True:
             try:
-                request = next(talk) if reply is None else talk.send(reply)
-                self._admit(request)
+                with self._a.in_hand:
+                    request = next(talk) if reply is None else talk.send(reply)
+                    self._admit(request)
             except StopIteration as end:
                 return self._ended(end.value)
             except Exception as error:  # noqa: BLE001 (a connector's bug is an outcome)
@@ -114,7 +115,8 @@ class Conversing:
 
     async def _ask(self, request: Request) -> Reply | Broken:
         try:
-            sent = self._written(request)
+            with self._a.in_hand:
+                sent = self._written(request)
         except Exception as error:  # noqa: BLE001 (what cannot be written is a connector's bug)
             return self._broken(error)
         self._last_call = request.call
@@ -123,7 +125,8 @@ class Conversing:
             self._named.append(request.call)
         match exchange:
             case Answer():
-                return self._judged(request, exchange)
+                with self._a.in_hand:
+                    return self._judged(request, exchange)
             case NotSent(code, message) | NoToken(code, message, refused=False):
                 self._unsent = True
                 return self._failed(ErrorKind.TRANSIENT, code, message, request.call)
@@ -173,7 +176,8 @@ class Conversing:
             Timeouts(min(limits.connect_s, left), min(limits.read_s, left), left),
         )
         took_ms = (self._with.monotonic() - started) * 1000
-        self._record.add(request, sent, exchange, credential.scrubber, (started_at, took_ms))
+        with self._a.in_hand:
+            self._record.add(request, sent, exchange, credential.scrubber, (started_at, took_ms))
         return exchange
 
     def _judged(self, request: Request, answer: Answer) -> Reply | Broken:

@@ -6,7 +6,7 @@ import logging
 import mmap
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -115,15 +115,25 @@ class InHand:
         self._forgetting.add(task)
         task.add_done_callback(self._forgetting.discard)
 
-    @contextmanager
-    def held(self, what: str) -> Iterator[None]:
-        """`taking`, `done` and `survived` in one; for what is not done thousands of times."""
-        self.taking(what.encode()[: _BYTES - 1])
-        try:
-            yield
-        finally:
-            self.done()
-        self.survived(what)
+    def hold(self, what: str) -> "Hold":
+        """`taking` and `done` as a context that can be entered again and again."""
+        return Hold(self, what.encode()[: _BYTES - 1])
+
+
+class Hold:
+    """A context: while it is entered, its thing is in hand."""
+
+    __slots__ = ("_hand", "_what")
+
+    def __init__(self, hand: InHand, what: bytes) -> None:
+        self._hand = hand
+        self._what = what
+
+    def __enter__(self) -> None:
+        self._hand.taking(self._what)
+
+    def __exit__(self, *_: object) -> None:
+        self._hand.done()
 
 
 def _kept(folder: Path, name: str) -> int | None:
