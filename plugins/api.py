@@ -155,6 +155,11 @@ class Step(Generic[O_co]):
     mapped: Mapping[str, Any] = field(default_factory=dict)
     tenant: str = "default"
 
+    @property
+    def output(self) -> Mapping[str, Any]:
+        """What this step itself handed on, for its compensation."""
+        return self.context.get(self.id, {})
+
     def not_done(self) -> NotDone:
         """For look-ups that found nothing."""
         return NotDone()
@@ -177,6 +182,8 @@ class Manifest:
 
     `key_header` carries the call's key on `key_methods`; `key_valid_for_s` seconds. `personal`
     are output members that are sealed in the log. `secrets` are option names never shown.
+    `reads` are the members of the order that the conversation looks at (None: any); where an
+    amendment changes none of them, the step need not be done again.
     `timeout_s` is the total deadline of a step (at most 45 s).
 
     For connectors whose options say where and how long: `endpoint` picks the absolute URL that
@@ -203,6 +210,7 @@ class Manifest:
     endpoint: Callable[[Any], str | None] | None = None
     deadline_s: Callable[[Any], float] | None = None
     timeout_message: str | None = None
+    reads: Sequence[str] | None = None
 
 
 @dataclass(slots=True)
@@ -212,6 +220,7 @@ class Connector:
     manifest: Manifest
     perform: Callable[[Step[Any]], Conversation]
     look_up: Callable[[Step[Any]], Conversation] | None = None
+    compensation: Callable[[Step[Any]], Conversation] | None = None
 
     @property
     def name(self) -> str:
@@ -224,6 +233,16 @@ class Connector:
         """Decorator: `look_up` finds out what became of an unknown outcome."""
         self.look_up = look_up
         return look_up
+
+    def compensate(
+        self, undo: Callable[[Step[Any]], Conversation]
+    ) -> Callable[[Step[Any]], Conversation]:
+        """Decorator: `undo` takes back what a finished step did; `step.output` says what.
+
+        It is repeated until its outcome is known: what is undone already counts as `Done`.
+        """
+        self.compensation = undo
+        return undo
 
 
 def connector(manifest: Manifest) -> Callable[[Callable[[Step[Any]], Conversation]], Connector]:

@@ -25,15 +25,25 @@ class StageBook:
             stage = self._by_url[url] = self._made(tenant, plugin, connection)
         return stage
 
-    def admits(self, stage: str, tenant: str) -> int:
-        """How many deferred steps of that stage may go on now.
+    def admits(self, stage: str, tenant: str | None = None) -> int:
+        """How many deferred steps of that stage may go on now; of all tenants where none is named.
 
         One that no step of this process has met yet lets a single one find out.
         """
+        known = [
+            one
+            for one in self._stages.values()
+            if one.name == stage and tenant in {None, one.tenant}
+        ]
+        if known:
+            return sum(one.admits() for one in known)
+        return 0 if self._is_held(tenant, stage) else 1
+
+    def deferred(self, tenant: str, stage: str, reason: str) -> None:
+        """Counts a step that was turned away."""
         known = self._stages.get((tenant, stage))
         if known is not None:
-            return known.admits()
-        return 0 if self._is_held(tenant, stage) else 1
+            known.deferred(reason)
 
     def hold(self, tenant: str, stage: str, *, held: bool) -> None:
         """Hold a stage, or all stages of a plugin, by the stage's or the plugin's name."""
@@ -63,9 +73,9 @@ class StageBook:
             stage.hold(held=True)
         return stage
 
-    def _is_held(self, tenant: str, stage: str) -> bool:
-        plugin = stage.partition("@")[0]
-        return not self._holds.isdisjoint({(tenant, stage), (tenant, plugin)})
+    def _is_held(self, tenant: str | None, stage: str) -> bool:
+        names = {stage, stage.partition("@")[0]}
+        return any(name in names and tenant in {None, who} for who, name in self._holds)
 
 
 def stage_name(plugin: str, connection: Connection) -> str:

@@ -1,8 +1,17 @@
 """The processing configuration: which plugins an order passes, as tenants write it."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from schemas.expressions import compiled
 from schemas.steps import OnUnknown
@@ -29,12 +38,45 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class RetryPolicy(_Part):
+    """When a failed attempt is followed by another one; what is left out is the default.
+
+    `attempts` counts the first one too. Pauses double from `first_s` to `longest_s` seconds, each
+    with full jitter; none begins later than `age_s` after the first failure.
+    """
+
+    attempts: int | None = Field(default=None, ge=1, le=1000)
+    first_s: float | None = Field(default=None, gt=0, le=86_400)
+    longest_s: float | None = Field(default=None, gt=0, le=86_400)
+    age_s: float | None = Field(default=None, gt=0, le=30 * 86_400)
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        first, longest = self.first_s, self.longest_s
+        if first is not None and longest is not None and first > longest:
+            raise ValueError("first_s must not be longer than longest_s")
+        return self
+
+
+def _retrying(value: Any) -> str:
+    return "policy" if isinstance(value, dict | RetryPolicy) else "none"
+
+
+Retrying: TypeAlias = Annotated[
+    Annotated[Literal["none"], Tag("none")] | Annotated[RetryPolicy, Tag("policy")],
+    Discriminator(_retrying),
+]
+"""`none`, or a policy."""
+
+
 class PluginEntry(_Part):
     """One plugin of a sequence: Limio's four members, and ours.
 
     `id` is the step's id, by default the plugin's name, then `name-2` ... `when` decides whether
     the step runs, `items` which order items it gets (asked of each item), `map` picks values from
-    `{order, context}` for the request. `timeout` is in seconds.
+    `{order, context}` for the request. `retry` `none`: the first failure is the last; left out,
+    critical steps are retried for a day, others for an hour. `timeout` is in seconds.
+    `compensate`: what the step did is undone where the order is cancelled, or amended behind it.
     """
 
     name: str = Field(min_length=1)
@@ -45,9 +87,10 @@ class PluginEntry(_Part):
     when: Expression | None = None
     items: Expression | None = None
     map: dict[str, Expression] | None = None
-    retry: Literal["none"] = "none"
+    retry: Retrying | None = None
     timeout: float | None = Field(default=None, gt=0, le=45)
     on_unknown: OnUnknown | None = None
+    compensate: bool = False
 
 
 class Axes(_Part):

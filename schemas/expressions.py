@@ -24,3 +24,25 @@ def evaluated(text: str, data: Mapping[str, Any]) -> Any:
         return compiled(text).search(data)
     except JMESPathError as problem:
         raise ValueError(f"the expression {text!r} cannot be applied: {problem}") from None
+
+
+@lru_cache(maxsize=4096)
+def fields(text: str) -> frozenset[str] | None:
+    """All members that the expression names, however deep; None where it can reach any.
+
+    What it names is more than what it reads from the top, never less.
+    """
+    return _fields(compiled(text).parsed)
+
+
+def _fields(node: Mapping[str, Any]) -> frozenset[str] | None:
+    kind = node.get("type")
+    if kind in {"current", "value_projection"}:
+        return None
+    found = {str(node["value"])} if kind in {"field", "key_val_pair"} else set[str]()
+    for child in node.get("children", ()):
+        below = _fields(child) if isinstance(child, dict) else frozenset[str]()
+        if below is None:
+            return None
+        found |= below
+    return frozenset(found)

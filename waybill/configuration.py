@@ -13,10 +13,12 @@ from schemas.configuration import Axes, Configuration, Override, PluginEntry
 from schemas.connections import (
     BasicAuth,
     BearerAuth,
+    BreakerLimits,
     Connection,
     Connections,
     Limits,
     OAuthAuth,
+    Rate,
     SecretFromFile,
 )
 from schemas.steps import OnUnknown
@@ -128,6 +130,7 @@ def plugin_facts(registry: Catalogue) -> Plugins:
             service=(manifest := registry.get(name).manifest).service,
             on_unknown=_ON_UNKNOWN[manifest.idempotency],
             connection=connection_of(registry, name),
+            reads=None if manifest.reads is None else tuple(manifest.reads),
         )
         for name in registry.names()
     }
@@ -194,7 +197,8 @@ def _read_connections(path: Path) -> tuple[Connections | None, list[Finding]]:
     try:
         connections = Connections.model_validate(value)
     except ValidationError as error:
-        known = _members(Connection, Limits, BasicAuth, BearerAuth, OAuthAuth)
+        parts = (Connection, Limits, Rate, BreakerLimits)
+        known = _members(*parts, BasicAuth, BearerAuth, OAuthAuth)
         return None, placed.all(findings_of(error, document.value, (), known))
     tenants = (finding for tenant in connections.root for finding in _tenant_findings(tenant))
     return connections, placed.all([*tenants, *_secret_findings(connections)])

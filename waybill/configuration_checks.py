@@ -137,6 +137,13 @@ def _entry_findings(path: Path, entry: PluginEntry, connector: Connector) -> Ite
             f"{entry.name!r} cannot look up what became of a request",
             "use 'repeat', 'rest' or 'fail'",
         )
+    if entry.compensate and connector.compensation is None:
+        yield _error(
+            "no_compensation",
+            (*path, "compensate"),
+            f"{entry.name!r} cannot undo what it did",
+            "leave it out: such a step keeps standing when its order is cancelled",
+        )
     yield from _reject_findings(path, entry)
 
 

@@ -43,13 +43,14 @@ class Opening:
 
     def __init__(self, keys: KeyRing) -> None:
         self._keys = keys
-        self._kept: OrderedDict[str, Opened] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, bytes], Opened] = OrderedDict()
 
     async def of(self, order: Order) -> Opened:
         """The order, opened. `ErasedError` where its subject was erased."""
-        kept = self._kept.get(order.id)
+        place = (order.id, order.accepted.fingerprint)  # an amended order is another one
+        kept = self._kept.get(place)
         if kept is None:
-            kept = self._kept[order.id] = Opened(await self._document(order))
+            kept = self._kept[place] = Opened(await self._document(order))
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return kept

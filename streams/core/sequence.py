@@ -1,14 +1,15 @@
 """Configuration and order to waybill: which plugins an order passes, with which items."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import orjson
 
 from schemas.configuration import Configuration, Override, PluginEntry
-from schemas.expressions import evaluated
-from schemas.steps import OnUnknown, Phase, WaybillStep
+from schemas.expressions import evaluated, fields
+from schemas.steps import OnUnknown, Phase, Retry, WaybillStep
+from streams.core.retry import CRITICAL, NON_CRITICAL
 
 STANDARD = "standard"
 # Axes are texts of the orders, so their variety is not ours to bound.
@@ -20,13 +21,15 @@ class PluginFacts:
     """What sequencing knows about a plugin, from its connector's manifest.
 
     `on_unknown` is the default treatment of unknown outcomes. `connection` is the name of the
-    connection that an order's mode must offer, or None where the plugin needs none.
+    connection that an order's mode must offer, or None where the plugin needs none. `reads` are
+    the members of the order that it looks at; None means any.
     """
 
     name: str
     service: str
     on_unknown: OnUnknown
     connection: str | None
+    reads: tuple[str, ...] | None = None
 
 
 Plugins: TypeAlias = Mapping[str, PluginFacts]
@@ -115,6 +118,9 @@ class Sequencer:
             items=items,
             map=None if entry.map is None else orjson.dumps(entry.map).decode(),
             timeout_s=entry.timeout,
+            retry=_retry(entry, candidate.phase),
+            compensate=entry.compensate,
+            reads=_reads(entry, plugin),
         )
 
     def _offer_types(self, document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -127,6 +133,37 @@ class Sequencer:
             return tuple(_offer_type(item.get("offer")) or STANDARD for item in items)
         original = _offer_type(document.get("originalOffer"))
         return (original or _offer_type(document.get("subscription")) or STANDARD,)
+
+
+def _retry(entry: PluginEntry, phase: Phase) -> Retry | None:
+    """The entry's policy; what it leaves out depends on whether the order waits for the step."""
+    policy = entry.retry
+    if policy == "none":
+        return None
+    default = CRITICAL if entry.critical and phase is Phase.MAIN else NON_CRITICAL
+    if policy is None:
+        return default
+    given = policy.model_dump(exclude_none=True)
+    if "longest_s" not in given:
+        given["longest_s"] = max(default.longest_s, given.get("first_s", 0.0))
+    given.setdefault("first_s", min(default.first_s, given["longest_s"]))
+    return replace(default, **given)
+
+
+def _reads(entry: PluginEntry, plugin: PluginFacts) -> tuple[str, ...] | None:
+    """What the step depends on: its connector's own reading, and that of the entry's expressions.
+
+    An expression can name a member that only looks like one of the order's; that does no harm.
+    """
+    if plugin.reads is None:
+        return None
+    reads = dict.fromkeys((*plugin.reads, "orderItems") if entry.items else plugin.reads)
+    for expression in (entry.when, *(entry.map or {}).values()):
+        named = fields(expression) if expression else frozenset[str]()
+        if named is None or "order" in named:
+            return None
+        reads |= dict.fromkeys(sorted(named))
+    return tuple(reads)
 
 
 def all_entries(configuration: Configuration) -> Iterable[PluginEntry]:

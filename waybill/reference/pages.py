@@ -40,8 +40,10 @@ def settings() -> str:
 
 def documents() -> str:
     """The page on the documents that tenants write."""
-    described = (configuration.PluginEntry, configuration.Override, configuration.Axes)
-    parts = (connections.Connection, connections.Limits)
+    entry = (configuration.PluginEntry, configuration.RetryPolicy)
+    described = (*entry, configuration.Override, configuration.Axes)
+    limits = (connections.Limits, connections.Rate, connections.BreakerLimits)
+    parts = (connections.Connection, *limits)
     kinds = (connections.NoAuth, connections.BasicAuth, connections.BearerAuth)
     secrets = (connections.SecretFromEnvironment, connections.SecretFromFile)
     return page(

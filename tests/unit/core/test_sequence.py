@@ -1,12 +1,14 @@
 """Which plugins an order passes: overrides, exclusions, offer types, items and step ids."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from schemas.configuration import Configuration, PluginEntry
-from schemas.steps import OnUnknown, Phase, WaybillStep
+from schemas.steps import OnUnknown, Phase, Retry, WaybillStep
+from streams.core.retry import CRITICAL, NON_CRITICAL
 from streams.core.sequence import PluginFacts, Sequencer, step_ids
 
 NAMES = ("salesforceV3", "zuora", "platformEvents", "entitlements", "calloutPlugin")
@@ -64,6 +66,8 @@ def test_what_an_entry_says_is_pinned_in_its_step() -> None:
         "map": {"user": "context.calloutPlugin.id"},
         "timeout": 5,
         "on_unknown": "fail",
+        "retry": {"attempts": 3, "first_s": 90},
+        "compensate": True,
     }
     [step] = waybill(sequencer(sequence=[entry], post=[]))
     assert step == WaybillStep(
@@ -76,6 +80,8 @@ def test_what_an_entry_says_is_pinned_in_its_step() -> None:
         when="order.total",
         map='{"user":"context.calloutPlugin.id"}',
         timeout_s=5,
+        retry=Retry(attempts=3, first_s=90, longest_s=90, age_s=3600),
+        compensate=True,
     )
 
 
@@ -274,3 +280,55 @@ def test_many_processing_types_do_not_fill_the_memory() -> None:
     for number in range(5000):
         under.resolve({"processing_type": f"p-{number}"}, "new")
     assert len(under._resolved) <= 4096
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({}, CRITICAL),
+        ({"critical": False}, NON_CRITICAL),
+        ({"retry": "none"}, None),
+        ({"retry": {}}, CRITICAL),
+        ({"retry": {"age_s": 60}}, Retry(attempts=10, first_s=1, longest_s=300, age_s=60)),
+        (
+            {"retry": {"longest_s": 0.5}},
+            Retry(attempts=10, first_s=0.5, longest_s=0.5, age_s=86400),
+        ),
+    ],
+)
+def test_what_a_retry_policy_leaves_out_depends_on_whether_the_order_waits(
+    entry: dict[str, Any], expected: Retry | None
+) -> None:
+    [step] = waybill(sequencer(sequence=[{"name": "zuora", **entry}], post=[]))
+    assert step.retry == expected
+
+
+def test_steps_of_the_post_phase_hold_nobody_up() -> None:
+    assert waybill(sequencer())[-1].retry == NON_CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({}, ("customerDetails",)),
+        ({"map": {"id": "context.salesforceV3.crmId"}}, {"customerDetails", "context", "crmId"}),
+        ({"items": "offer"}, {"customerDetails", "orderItems"}),
+        ({"when": "total.amount > `5`"}, {"customerDetails", "total"}),
+        ({"when": "order.total"}, None),
+        ({"map": {"all": "@"}}, None),
+    ],
+)
+def test_what_a_step_depends_on_includes_what_its_expressions_name(
+    entry: dict[str, Any], expected: Any
+) -> None:
+    facts = {**PLUGINS, "zuora": replace(PLUGINS["zuora"], reads=("customerDetails",))}
+    given = {"version": 1, "sequence": [{"name": "zuora", **entry}], "post": []}
+    [step] = waybill(Sequencer(Configuration.model_validate(given), facts), orderItems=[item()])
+    if expected is None:
+        assert step.reads is None
+    else:
+        assert set(expected) <= set(step.reads or ())
+
+
+def test_a_plugin_that_does_not_say_what_it_reads_may_read_anything() -> None:
+    assert {step.reads for step in waybill(sequencer())} == {None}
