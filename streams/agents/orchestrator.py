@@ -298,8 +298,8 @@ class Orchestrator:
             known = self._partitions.get(part.number) is part and waking.order_id in part.orders
             if known and part.live:
                 part.chunk = part.position
-                self._settle(part, waking.order_id, admitted=waking.stage is not None)
                 self._settle_lanes(part, (waking.lane,))
+                self._settle(part, waking.order_id, admitted=waking.stage is not None)
 
     async def _watch_loop(self) -> None:
         while True:
