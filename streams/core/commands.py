@@ -21,14 +21,11 @@ from schemas.events import (
 )
 from streams.core import lanes
 from streams.core.decisions import Append, Decision, Surroundings
-from streams.core.order import DONE, FINAL, WAITS, Order, State, StepStatus
-from streams.core.undoing import affected, amend_refusal, step_to_undo, undoing
+from streams.core.order import DONE, FINAL, REPEATABLE, Order, State, StepStatus
+from streams.core.undoing import again, amend_refusal, must_wait, standing, undoing
 
 _STEERED = frozenset({CommandKind.RETRY, CommandKind.SKIP, CommandKind.RESOLVE})
 _STOPPING = frozenset({CommandKind.PAUSE, CommandKind.CANCEL, CommandKind.AMEND})
-_REPEATABLE = frozenset(
-    {*WAITS, StepStatus.FAILED, StepStatus.IN_DOUBT, StepStatus.COMPENSATION_FAILED}
-)
 
 
 def answered(order: Order, around: Surroundings, completion: str) -> Decision | None:
@@ -52,8 +49,11 @@ def answered(order: Order, around: Surroundings, completion: str) -> Decision | 
 
 
 def wants_stop(order: Order) -> bool:
-    """Whether somebody waits for the open attempt to be over: an unsent one is not sent."""
-    return any(command.kind in _STOPPING for command in order.pending)
+    """Whether somebody waits for the open attempt to be over: an unsent one is not sent.
+
+    What is being undone is what they asked for.
+    """
+    return not order.compensating and any(one.kind in _STOPPING for one in order.pending)
 
 
 def _answer(
@@ -102,14 +102,11 @@ def _cancel(order: Order, command: CommandReceived) -> Append | Fact | None:
         return _ended(order, command)
     if order.main_completed:
         return _rejected(order, command, "too_late", "the main phase has ended")
-    if _must_wait(order):
+    if must_wait(order):
         return None
-    standing = tuple(
-        step.id
-        for step, one in zip(order.accepted.waybill, order.progress, strict=True)
-        if one.status is StepStatus.SUCCEEDED
+    return OrderCancelled(
+        expected=order.sequence, command=command.command, standing=standing(order)
     )
-    return OrderCancelled(expected=order.sequence, command=command.command, standing=standing)
 
 
 def _amend(order: Order, command: CommandReceived) -> Append | Fact | None:
@@ -118,27 +115,16 @@ def _amend(order: Order, command: CommandReceived) -> Append | Fact | None:
     refusal = amend_refusal(order, command)
     if refusal is not None:
         return _rejected(order, command, *refusal)
-    if _must_wait(order):
+    if must_wait(order):
         return None
     assert command.revision is not None
-    again = [
-        index
-        for index in affected(order, command.revision)
-        if order.progress[index].status is StepStatus.COMPENSATED
-    ]
-    first = order.accepted.waybill[min(again)].id if again else None
+    repeated = again(order, command.revision)
+    first = order.accepted.waybill[min(repeated)].id if repeated else None
     return OrderAmended(expected=order.sequence, command=command.command, from_step=first)
 
 
-def _must_wait(order: Order) -> bool:
-    """Whether an attempt is open, or something is left to undo."""
-    return (
-        order.open_at is not None or undoing(order) is not None or step_to_undo(order) is not None
-    )
-
-
 def _retry(order: Order, command: CommandReceived) -> Append | Fact | None:  # noqa: PLR0911 (a return per rule)
-    if order.state is State.FAILED:
+    if order.state is State.FAILED and undoing(order) is None:
         return _reopen(order, command)
     if command.revision is not None:
         return _rejected(
@@ -148,7 +134,7 @@ def _retry(order: Order, command: CommandReceived) -> Append | Fact | None:  # n
     if stopped is not None:
         return stopped
     index = _meant(order, command)
-    if index is None or order.progress[index].status not in _REPEATABLE:
+    if index is None or order.progress[index].status not in REPEATABLE:
         under_way = index is not None and index == order.open_at
         code = "under_way" if under_way else "nothing_to_retry"
         return _rejected(order, command, code, "no step of it waits, has failed or is in doubt")
@@ -219,9 +205,9 @@ def _meant(order: Order, command: CommandReceived) -> int | None:
     if order.open_at is not None:
         return order.open_at
     standing = order.position
-    if standing < len(order.progress) and order.progress[standing].status in _REPEATABLE:
+    if standing < len(order.progress) and order.progress[standing].status in REPEATABLE:
         return standing
-    left = [i for i, one in enumerate(order.progress) if one.status in _REPEATABLE]
+    left = [i for i, one in enumerate(order.progress) if one.status in REPEATABLE]
     return left[0] if len(left) == 1 else None
 
 

@@ -26,6 +26,8 @@ CHANGE_COMPLETE = "change complete"
 
 def decide(order: Order, around: Surroundings) -> Decision:  # noqa: PLR0911 (a return per rule)
     """What is next for `order`. Asked again after every event read, applied or not."""
+    if order.failure is not None and order.state not in ENDED:
+        return Append(_order_failed(order), order)
     if order.pending:
         answer = answered(order, around, completion(order))
         if answer is not None:
@@ -91,8 +93,6 @@ def _queue(order: Order, around: Surroundings) -> Decision:
 
 
 def _proceed(order: Order, around: Surroundings) -> Decision:
-    if order.failure is not None:
-        return Append(_order_failed(order), order)
     if order.is_through:
         if not order.main_completed:
             return Append(MainPhaseCompleted(expected=order.sequence), order)

@@ -31,10 +31,9 @@ from streams.core.order import (
     Progress,
     State,
     StepStatus,
-    holds_up,
 )
-from streams.core.resulting import advanced
-from streams.core.undoing import affected
+from streams.core.resulting import advanced, is_past
+from streams.core.undoing import again
 
 _UNDOING = frozenset({StepStatus.COMPENSATING, StepStatus.COMPENSATION_FAILED})
 
@@ -175,10 +174,10 @@ def _reopened(
         return _resolved(order, fact.step, command, at)
     index = order.index_of(fact.step)
     assert index is not None
-    again = order.progress[index]._replace(
+    opened = order.progress[index]._replace(
         status=StepStatus.PENDING, attempts=0, ended=None, failing_since=None
     )
-    order = _marked(order, index, again)
+    order = _marked(order, index, opened)
     if command is not None and command.revision is not None:
         order = _revised(order, command.revision, at)
     return order
@@ -189,11 +188,8 @@ def _amended(order: Order, command: CommandReceived | None, at: datetime) -> Ord
     if command is None or command.revision is None:
         return order
     marked = list(order.progress)
-    for index in affected(order, command.revision):
-        one = marked[index]
-        idle = one.status is StepStatus.SKIPPED and one.failure is None
-        if idle or one.status is StepStatus.COMPENSATED:
-            marked[index] = one._replace(status=StepStatus.PENDING, attempts=0, ended=None)
+    for index in again(order, command.revision):
+        marked[index] = marked[index]._replace(status=StepStatus.PENDING, attempts=0, ended=None)
     return _revised(order._replace(progress=tuple(marked)), command.revision, at)
 
 
@@ -211,9 +207,7 @@ def _revised(order: Order, revision: Revision, at: datetime) -> Order:
     known = dict(zip((s.id for s in order.accepted.waybill), order.progress, strict=True))
     progress = [known.get(step.id, Progress()) for step in revision.waybill]
     position = 0
-    while position < len(progress) and _is_past(
-        progress[position], stops=holds_up(revision.waybill[position])
-    ):
+    while position < len(progress) and is_past(progress[position], revision.waybill[position]):
         position += 1
     if position < len(progress) and progress[position].started is None:
         progress[position] = progress[position]._replace(started=at)
@@ -223,12 +217,6 @@ def _revised(order: Order, revision: Revision, at: datetime) -> Order:
         progress=tuple(progress),
         position=position,
     )
-
-
-def _is_past(progress: Progress, *, stops: bool) -> bool:
-    if progress.status in DONE:
-        return True
-    return not stops and progress.status not in {StepStatus.PENDING, StepStatus.STARTED}
 
 
 def _main_completed(order: Order, fact: MainPhaseCompleted, at: datetime) -> Order:

@@ -9,35 +9,27 @@ from schemas.events import (
     CommandRejected,
     CompensationFailed,
     CompensationSucceeded,
-    Decision,
     Event,
-    MainPhaseCompleted,
     OrderAccepted,
-    OrderCompleted,
-    OrderFailed,
-    OrderReopened,
     Result,
-    RetryDue,
     StepDeferred,
     StepFailed,
     StepInDoubt,
-    StepResolved,
     StepResult,
     StepSkipped,
     StepStarted,
     StepSucceeded,
 )
 from streams.core import deciding, resulting
+from streams.core.due import is_due, is_open
 from streams.core.order import (
     ENDED,
-    FINAL,
     Order,
     Progress,
     State,
     StepStatus,
 )
 from streams.core.undoing import step_to_undo
-from streams.core.wakes import waiting
 
 _UNMOVED = (StepStarted, CommandReceived, CommandRejected)
 """Facts that leave a fresh order `accepted`: nothing has come of it yet."""
@@ -72,10 +64,10 @@ def applies(order: Order | None, event: Event) -> bool:
     if isinstance(fact, StepResult):
         undoes = isinstance(fact, CompensationSucceeded | CompensationFailed)
         fits = isinstance(fact, StepDeferred) or undoes is order.compensating
-        return fits and _is_open(order, event.envelope.run, fact)
+        return fits and is_open(order, event.envelope.run, fact)
     if isinstance(fact, CommandReceived):
         return fact.command not in order.commands
-    return fact.expected == order.sequence and _is_due(order, event.envelope.run, fact)
+    return fact.expected == order.sequence and is_due(order, event.envelope.run, fact)
 
 
 def contradicts(order: Order | None, event: Event) -> bool:
@@ -86,50 +78,6 @@ def contradicts(order: Order | None, event: Event) -> bool:
         and isinstance(fact, OrderAccepted)
         and not order.revised
         and fact.fingerprint != order.accepted.fingerprint
-    )
-
-
-def _is_due(order: Order, run: int, fact: Decision) -> bool:  # noqa: PLR0911 (a return per rule)
-    """Whether the order is where such a decision is made.
-
-    The sequence alone does not tell: decisions are written together with the result that they
-    follow from, and another result may have been first.
-    """
-    if fact.command is not None and order.command(fact.command) is None:
-        return False
-    match fact:
-        case StepStarted():
-            return order.started_by is None and _is_open(order, run, fact)
-        case MainPhaseCompleted():
-            return not order.main_completed and order.state not in ENDED and _may_end(order, fact)
-        case OrderCompleted():
-            return order.main_completed and order.state not in ENDED and _may_end(order, fact)
-        case OrderFailed():
-            return order.failure is not None and order.state not in ENDED
-        case OrderReopened():
-            return order.state is State.FAILED and order.index_of(fact.step) is not None
-        case RetryDue() | StepResolved():
-            index = order.index_of(fact.step)
-            return index is not None and (
-                order.open_at is None if isinstance(fact, RetryDue) else order.open_at != index
-            )
-        case _:
-            return order.state not in FINAL or isinstance(fact, CommandRejected)
-
-
-def _may_end(order: Order, fact: MainPhaseCompleted | OrderCompleted) -> bool:
-    if fact.command is not None:
-        return order.open_at is None
-    through = order.failure is None and order.open_at is None and order.is_through
-    return through and (isinstance(fact, MainPhaseCompleted) or not waiting(order))
-
-
-def _is_open(order: Order, run: int, fact: StepResult | StepStarted) -> bool:
-    step = order.open_step
-    return step is not None and (run, fact.step, fact.attempt) == (
-        order.run,
-        step.id,
-        order.opened.attempt,
     )
 
 
@@ -172,38 +120,40 @@ def _settled(order: Order, fact: object, at: datetime) -> Order:
     opening, compensating = order.open_at, order.compensating
     if opening is None:
         opening, compensating = _opening(order)
-    order = order._replace(
+    state = _state(order, opening)
+    if order.state is State.ACCEPTED and state is State.PROCESSING and isinstance(fact, _UNMOVED):
+        state = State.ACCEPTED
+    return order._replace(
+        state=state,
         sequence=order.sequence + 1,
         updated=at,
         open_at=opening,
         compensating=compensating,
     )
-    state = _state(order)
-    if order.state is State.ACCEPTED and state is State.PROCESSING and isinstance(fact, _UNMOVED):
-        return order
-    return order if state is order.state else order._replace(state=state)
 
 
 def _opening(order: Order) -> tuple[int | None, bool]:
     """The step whose attempt opens now, and whether it is undone."""
+    ended = order.state in ENDED
+    if order.failure is not None and not ended:
+        return None, False  # its run ends before anything else happens
     if order.pending:
         undone = step_to_undo(order)
         return undone, undone is not None
-    stopped = order.failure is not None or order.paused or order.behind is not None
-    if stopped or order.state in ENDED or order.is_through:
+    if ended or order.paused or order.behind is not None or order.is_through:
         return None, False
     pending = order.progress[order.position].status is StepStatus.PENDING
     return (order.position if pending else None), False
 
 
-def _state(order: Order) -> State:
+def _state(order: Order, opening: int | None) -> State:
     if order.state in ENDED:
         return order.state
     if order.paused:
         return State.PAUSED
     if order.behind is not None:
         return State.QUEUED
-    if order.open_at is None and order.failure is None:
+    if opening is None and order.failure is None:
         resting = _resting(order)
         if resting is not None:
             return resting
@@ -211,18 +161,16 @@ def _state(order: Order) -> State:
 
 
 def _resting(order: Order) -> State | None:
-    statuses = [one.status for one in order.progress]
-    stopped = StepStatus.PENDING if order.is_through else statuses[order.position]
-    match stopped:
-        case StepStatus.IN_DOUBT:
-            return State.IN_DOUBT
-        case StepStatus.WAITING:
-            return State.WAITING
-        case _:
-            pass
+    statuses = {one.status for one in order.progress}
     if StepStatus.COMPENSATION_FAILED in statuses:
         return State.IN_DOUBT
     if StepStatus.COMPENSATING in statuses:
         return State.WAITING
-    ends = order.is_through and order.main_completed
-    return State.WAITING if ends and StepStatus.WAITING in statuses else None
+    if not order.is_through:
+        return _STOPPED.get(order.progress[order.position].status)
+    ends = order.main_completed and StepStatus.WAITING in statuses
+    return State.WAITING if ends else None
+
+
+_STOPPED = {StepStatus.IN_DOUBT: State.IN_DOUBT, StepStatus.WAITING: State.WAITING}
+"""What an order is while it stands at such a step."""

@@ -48,6 +48,10 @@ class StepStatus(StrEnum):
 
 DONE = frozenset({StepStatus.SUCCEEDED, StepStatus.SKIPPED})
 WAITS = frozenset({StepStatus.WAITING, StepStatus.COMPENSATING})
+REPEATABLE = frozenset(
+    {*WAITS, StepStatus.FAILED, StepStatus.IN_DOUBT, StepStatus.COMPENSATION_FAILED}
+)
+"""What a person may let be tried again."""
 
 
 class Progress(NamedTuple):

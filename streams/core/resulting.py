@@ -12,8 +12,8 @@ from schemas.events import (
     StepSkipped,
     StepSucceeded,
 )
-from schemas.steps import Failure
-from streams.core.order import Order, Progress, State, StepStatus, holds_up
+from schemas.steps import Failure, WaybillStep
+from streams.core.order import DONE, Order, Progress, State, StepStatus, holds_up
 
 
 def succeeded(order: Order, fact: StepSucceeded, at: datetime) -> Order:
@@ -149,10 +149,17 @@ def raised(order: Order, call: str) -> dict[str, int]:
     return {**order.generations, call: order.generations.get(call, 0) + 1}
 
 
+def is_past(progress: Progress, step: WaybillStep) -> bool:
+    """Whether an order goes on beyond the step as it stands."""
+    if holds_up(step):
+        return progress.status in DONE
+    return progress.status not in {StepStatus.PENDING, StepStatus.STARTED}
+
+
 def advanced(order: Order, progress: list[Progress], at: datetime) -> int:
-    """The next step that has not been reached; it starts now."""
-    following = order.position + 1
-    while following < len(progress) and progress[following].status is not StepStatus.PENDING:
+    """The next step that the order is not past; it starts now."""
+    waybill, following = order.accepted.waybill, order.position + 1
+    while following < len(progress) and is_past(progress[following], waybill[following]):
         following += 1
     if following < len(progress) and progress[following].started is None:
         progress[following] = progress[following]._replace(started=at)

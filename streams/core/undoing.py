@@ -44,6 +44,22 @@ def undoing(order: Order) -> int | None:
     return None
 
 
+def must_wait(order: Order) -> bool:
+    """Whether an attempt is open, or something is left to undo."""
+    return (
+        order.open_at is not None or undoing(order) is not None or step_to_undo(order) is not None
+    )
+
+
+def standing(order: Order) -> tuple[str, ...]:
+    """The steps that are done and not undone."""
+    return tuple(
+        step.id
+        for step, one in zip(order.accepted.waybill, order.progress, strict=True)
+        if one.status is StepStatus.SUCCEEDED
+    )
+
+
 def affected(order: Order, revision: Revision) -> list[int]:
     """The steps that would be done otherwise under the revision."""
     entries = {step.id: step for step in revision.waybill}
@@ -51,6 +67,15 @@ def affected(order: Order, revision: Revision) -> list[int]:
         index
         for index, step in enumerate(order.accepted.waybill)
         if _differs(step, entries.get(step.id)) or _depends(step, revision)
+    ]
+
+
+def again(order: Order, revision: Revision) -> list[int]:
+    """Of those the steps to be done again: undone ones, and what had nothing to do before."""
+    return [
+        index
+        for index in affected(order, revision)
+        if order.progress[index].status is StepStatus.COMPENSATED or _had_nothing(order, index)
     ]
 
 
@@ -71,9 +96,15 @@ def amend_refusal(  # noqa: PLR0911 (a return per rule)
         step, progress = order.accepted.waybill[index], order.progress[index]
         if progress.status is StepStatus.SUCCEEDED and not step.compensate:
             return "point_of_no_return", f"step {step.id} is done and cannot be undone"
-        if progress.doubt:
+        if progress.doubt and progress.status not in _UNDER_WAY:
             return "outcome_unknown", f"nobody knows yet what became of step {step.id}"
     return None
+
+
+def _had_nothing(order: Order, index: int) -> bool:
+    """Whether the step was skipped because there was nothing to do, not by a person."""
+    one = order.progress[index]
+    return one.status is StepStatus.SKIPPED and one.failure is None
 
 
 def _differs(step: WaybillStep, entry: WaybillStep | None) -> bool:

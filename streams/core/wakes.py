@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from streams.core.order import WAITS, Order
+from streams.core.undoing import undoing
 
 
 class Wake(NamedTuple):
@@ -14,8 +15,10 @@ class Wake(NamedTuple):
 
 
 def waiting(order: Order) -> list[int]:
-    """The steps that wait for their next attempt."""
-    return [index for index, one in enumerate(order.progress) if one.status in WAITS]
+    """The steps that wait for their next attempt; none but the one that is being undone."""
+    stuck = undoing(order)
+    among = range(len(order.progress)) if stuck is None else (stuck,)
+    return [index for index in among if order.progress[index].status in WAITS]
 
 
 def wake(order: Order) -> Wake | None:
@@ -25,6 +28,8 @@ def wake(order: Order) -> Wake | None:
     if (order.paused or order.behind is not None) and not order.pending:
         return None
     waits = [order.progress[index] for index in waiting(order)]
+    if not waits:
+        return None
     due = min(
         (one.retry_at for one in waits if one.stage is None and one.retry_at is not None),
         default=None,
