@@ -1,6 +1,6 @@
 """The SQL store: engines, the set of views that is current, and what no rebuild touches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from sqlite3 import OperationalError
@@ -77,6 +77,16 @@ BIRTH = Table(
 )
 
 _BUSY_MS = 30_000
+_READERS_BUSY_MS = 2_000
+"""Readers hardly ever wait for writers, and some of them wait in their event loop."""
+_PATIENT = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""A PostgreSQL that has gone without a word is given up within half a minute."""
 _WAL_ATTEMPTS = 200
 _WAL_PAUSE_S = 0.05
 _SCHEMA_LOCK = 0x57415942494C4C
@@ -230,7 +240,8 @@ def _sqlite(url: URL, role: str) -> Engine:
     def _connected(connection: Any, _record: Any) -> None:
         # The driver's own way of opening transactions would start them late, as readers.
         connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        busy_ms = _READERS_BUSY_MS if role == "reader" else _BUSY_MS
+        connection.execute(f"PRAGMA busy_timeout={busy_ms}")
         _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous={'FULL' if role == 'durable' else 'NORMAL'}")
         connection.execute("PRAGMA cache_size=-32768")
@@ -260,13 +271,13 @@ def _write_ahead(connection: Any) -> None:
 
 
 def _postgresql(url: URL, *, read_only: bool) -> Engine:
-    options: Mapping[str, str] = (
-        {"options": "-c default_transaction_read_only=on"} if read_only else {}
-    )
+    options: dict[str, Any] = dict(_PATIENT)
+    if read_only:
+        options["options"] = "-c default_transaction_read_only=on"
     return create_engine(
         url,
         paramstyle="format",
-        connect_args=dict(options),
+        connect_args=options,
         pool_pre_ping=True,
         isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
     )

@@ -1,12 +1,17 @@
 """What every process of the write side opens first: store, keys, topics, Kafka."""
 
 import asyncio
+import logging
 import os
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from aiokafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
 
 from projections.store import Birth, Store, StoreError
 from projections.vault import Vault
@@ -19,6 +24,13 @@ from streams.topics import PARTITIONER, Topics
 from waybill import clock
 from waybill.keys import load_keys
 from waybill.settings import Settings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FIRST_PAUSE_S = 0.25
+LONGEST_PAUSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +62,17 @@ class Core:
 
 
 async def open_core(settings: Settings) -> Core:
-    """Opens the store and checks the keys and the topics; refuses what would lose orders."""
+    """Opens the store and checks the keys and the topics; refuses what would lose orders.
+
+    A database or a Kafka that is not there yet is waited for.
+    """
     assert settings.kafka is not None, "processes are started with WAYBILL_KAFKA"
-    store = Store.open(settings.database)
+    store = await once_there(
+        "the database", lambda: asyncio.to_thread(Store.open, settings.database)
+    )
     keys = load_keys(settings.keys, create=settings.keys_are_ours)
     vault = Vault(store, keys, clock.random_bytes, clock.utc_now)
-    vault.check()
+    await once_there("the database", lambda: asyncio.to_thread(vault.check))
     core = Core(
         name=f"{socket.gethostname()}-{os.getpid()}-{clock.random_bytes(3).hex()}",
         settings=settings,
@@ -65,8 +82,20 @@ async def open_core(settings: Settings) -> Core:
         keys=keys,
         vault=vault,
     )
-    await _check_topics(core)
+    await once_there("Kafka", lambda: _check_topics(core))
     return core
+
+
+async def once_there(what: str, ask: Callable[[], Awaitable[T]]) -> T:
+    """What `ask` answers once it does; starting anew would not make it come any sooner."""
+    pause = FIRST_PAUSE_S
+    while True:
+        try:
+            return await ask()
+        except (SQLAlchemyError, KafkaError, OSError) as problem:
+            log.warning("%s is not there yet: %r", what, problem)
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE_S, 2 * pause)
 
 
 async def _check_topics(core: Core) -> None:

@@ -67,9 +67,9 @@ class _Running:
 
     def state(self, log: Path) -> str:
         """In words, with the last that it said where it ended."""
-        if self.last_code is None:
-            return "runs but is not ready"
         last = _last_lines(log, 1)
+        if self.last_code is None:
+            return ": ".join(["runs but is not ready", *last])
         return ": ".join([f"ended with code {self.last_code}", *last])
 
 

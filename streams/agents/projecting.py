@@ -5,8 +5,10 @@ import logging
 from collections.abc import Mapping
 from itertools import chain
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from projections.store import StoreError
-from streams.agents.fate import Fatal, StoreCalls, guarded
+from streams.agents.fate import LONGEST_PAUSE_S, Fatal, StoreCalls, guarded
 from streams.agents.projector import Projector, Record, UndecodableRecordError
 from streams.kafka.reader import Records
 
@@ -14,6 +16,7 @@ AT_ONCE = 4_000
 GATHER_S = 0.03
 """A transaction costs as much for one event as for fifty: the views may be this much behind."""
 INBOX_RECORDS = 20_000
+FIRST_PAUSE_S = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +24,9 @@ log = logging.getLogger(__name__)
 class ProjectingReader:
     """Reads `order-events`; its place is the store's applied offset, whatever was committed.
 
-    A record that cannot be read stops its partition. Any other error ends the process: another
-    projector at work and a store that fails are answered by starting again from what it holds.
+    A record that cannot be read stops its partition. A store that fails is waited for. Any other
+    error ends the process: another projector at work is answered by starting again from what the
+    store holds.
     """
 
     def __init__(self, projector: Projector, fatal: Fatal) -> None:
@@ -106,17 +110,25 @@ class ProjectingReader:
         return taken
 
     async def _apply(self, taken: Mapping[int, list[Record]]) -> None:
-        mine = {part: records for part, records in taken.items() if part in self._applied}
-        if not mine:
-            return
-        try:
-            applied = await asyncio.to_thread(self._projector.apply_all, mine)
-        except UndecodableRecordError as problem:
-            # Never skipped: the partition stops here, and the others go on.
-            log.critical("partition %d stops: %s", problem.partition, problem)
-            self._applied.pop(problem.partition, None)
-            await self._apply({p: rest for p, rest in mine.items() if p != problem.partition})
-            return
-        for partition, done in applied.items():
-            if partition in self._applied:
-                self._applied[partition] = done.offset + 1
+        """Returns once what is still ours of it is in the store.
+
+        Should the store fail with the last word unsaid, the same again is either what it waits
+        for, or meets an applied offset that has moved: then another start reads where it stands.
+        """
+        pause = FIRST_PAUSE_S
+        while mine := {part: records for part, records in taken.items() if part in self._applied}:
+            try:
+                applied = await asyncio.to_thread(self._projector.apply_all, mine)
+            except UndecodableRecordError as problem:
+                # Never skipped: the partition stops here, and the others go on.
+                log.critical("partition %d stops: %s", problem.partition, problem)
+                self._applied.pop(problem.partition, None)
+            except (SQLAlchemyError, OSError) as problem:
+                log.warning("the store does not take the views: %r", problem)
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_PAUSE_S, 2 * pause)
+            else:
+                for partition, done in applied.items():
+                    if partition in self._applied:
+                        self._applied[partition] = done.offset + 1
+                return
