@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from plugins.addressing import Addressing
 from plugins.registry import Registry
+from streams.core.commanding import Commanding
 from streams.core.intake import Intake
 from streams.core.sealing import TenantKeys
 from streams.core.sequence import Sequencer
@@ -26,3 +27,8 @@ def addressing(settings: Settings, registry: Registry) -> Addressing:
 def intake(settings: Settings, registry: Registry, keys: Mapping[str, TenantKeys]) -> Intake:
     """Intake under the configurations, connections and keys in use."""
     return Intake(sequencers(settings, registry), keys, addressing(settings, registry).missing)
+
+
+def commanding(taking: Intake, registry: Registry) -> Commanding:
+    """How commands are taken, by the same rules as orders."""
+    return Commanding(taking, lambda plugin: registry.get(plugin).manifest.personal)

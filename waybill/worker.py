@@ -11,8 +11,10 @@ from plugins.registry import Registry
 from plugins.secret_values import SecretValues
 from plugins.transport import Transport
 from projections.deaths import Deaths
+from projections.order_book import OrderBook
 from projections.snapshots import Snapshots
 from schemas.codec import Memo
+from streams.agents.commands import CommandAgent, CommandDesk
 from streams.agents.fate import StoreCalls
 from streams.agents.in_hand import InHand, Slot
 from streams.agents.intake import Desk, IntakeAgent
@@ -57,15 +59,20 @@ async def work(settings: Settings, ending: Ending) -> None:
     parts = _parts(core, ending)
     await parts.writer.start()
     orchestrator = _orchestrator(parts)
-    intake = _intake(parts, orchestrator)
+    intake, commands = _intake(parts, orchestrator), _commands(parts, orchestrator)
     topics = core.topics
     app = build_app(
         core.reader_settings(GROUP),
-        {topics.orders: intake, topics.order_events: orchestrator},
+        {
+            topics.orders: intake,
+            topics.order_commands: commands,
+            topics.order_events: orchestrator,
+        },
     )
     probes = await serve_probes(settings.metrics, lambda: orchestrator.ready)
     orchestrator.start()
     intake.start()
+    commands.start()
     await app.begin(ending.fatal, clock.monotonic)
     ending.begun()
     log.info("worker %s started", core.name)
@@ -73,6 +80,7 @@ async def work(settings: Settings, ending: Ending) -> None:
     await orchestrator.drain(DRAIN_S)
     await app.end()
     await intake.stop()
+    await commands.stop()
     await parts.writer.stop()
     await parts.transport.aclose()
     if probes is not None:
@@ -129,6 +137,7 @@ def _orchestrator(parts: _Parts) -> Orchestrator:
             monotonic=clock.monotonic,
             random_bytes=clock.random_bytes,
             jitter=clock.jitter,
+            in_hand=parts.in_hand,
         )
     )
     born = parts.core.store.birth()
@@ -162,6 +171,29 @@ def _intake(parts: _Parts, orchestrator: Orchestrator) -> IntakeAgent:
             random_bytes=clock.random_bytes,
             monotonic=clock.monotonic,
             held=lambda: orchestrator.held,
+            behind=lambda: orchestrator.behind,
+            fatal=parts.ending.fatal,
+        )
+    )
+
+
+def _commands(parts: _Parts, orchestrator: Orchestrator) -> CommandAgent:
+    core = parts.core
+    taking = rules.intake(core.settings, parts.registry, core.keys)
+    return CommandAgent(
+        CommandDesk(
+            topic=core.topics.order_commands,
+            controls_topic=core.topics.stage_controls,
+            commanding=rules.commanding(taking, parts.registry),
+            book=OrderBook(core.store),
+            calls=parts.calls,
+            journal=parts.journal,
+            rejections=parts.rejections,
+            ring=parts.ring,
+            in_hand=parts.in_hand,
+            now=clock.utc_now,
+            random_bytes=clock.random_bytes,
+            monotonic=clock.monotonic,
             behind=lambda: orchestrator.behind,
             fatal=parts.ending.fatal,
         )

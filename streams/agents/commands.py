@@ -13,6 +13,7 @@ from schemas.order_commands import StageCommandKind
 from schemas.problems import Problem, RefusedError
 from streams.agents import metrics
 from streams.agents.fate import Fatal, StoreCalls
+from streams.agents.in_hand import POISON, InHand
 from streams.agents.inbox import until_loop_is_free
 from streams.agents.intake import BEHIND_AGAIN_S, INTERNAL, MOST_BEHIND
 from streams.agents.journal import AGAIN_AFTER_S, Journal
@@ -69,6 +70,7 @@ class CommandDesk:
     journal: Journal
     rejections: Rejections
     ring: KeyRing
+    in_hand: InHand
     now: Callable[[], datetime]
     random_bytes: Callable[[int], bytes]
     monotonic: Callable[[], float]
@@ -97,6 +99,13 @@ class CommandAgent(LedgerReader):
         super().__init__(INBOX_RECORDS, desk.fatal)
         self._desk = desk
         self._missing = 0
+
+    async def assigned(
+        self, committed: Mapping[int, int], ends: Mapping[int, int]
+    ) -> Mapping[int, int]:
+        """As for any ledger; who had these partitions before may have died of a record."""
+        await self._desk.in_hand.learn()
+        return await super().assigned(committed, ends)
 
     async def _loop(self) -> None:
         desk = self._desk
@@ -128,17 +137,19 @@ class CommandAgent(LedgerReader):
         origin = f"{self._desk.topic}/{partition}/{record.offset}"
         tenant = header(headers, "waybill-tenant") or DEFAULT_TENANT
         refused_record = Refused.record(record, origin, tenant)
+        if self._desk.in_hand.is_poison(origin):
+            return self._reject(refused_record, POISON)
+        request = Request(
+            tenant=tenant,
+            value=record.value,
+            identity=header(headers, "waybill-identity") or origin,
+            actor=header(headers, "waybill-actor") or "kafka",
+            origin=origin,
+            trace=header(headers, "traceparent"),
+        )
         try:
-            asked = read_request(
-                Request(
-                    tenant=tenant,
-                    value=record.value,
-                    identity=header(headers, "waybill-identity") or origin,
-                    actor=header(headers, "waybill-actor") or "kafka",
-                    origin=origin,
-                    trace=header(headers, "traceparent"),
-                )
-            )
+            with self._desk.in_hand.hold(origin):
+                asked = read_request(request)
         except RefusedError as refusal:
             return self._reject(refused_record, refusal.problem)
         except Exception:
@@ -203,8 +214,12 @@ class CommandAgent(LedgerReader):
         key = None
         if prepared.subject != SUBJECTLESS:
             key = (await desk.ring.made(asked.tenant, [prepared.subject]))[prepared.subject]
-        event = command_received(prepared, key, desk.random_bytes(NONCE_BYTES), desk.now())
-        return desk.journal.ensured(event, desk.journal.append(event))
+        origin = asked.request.origin
+        with desk.in_hand.hold(origin):
+            event = command_received(prepared, key, desk.random_bytes(NONCE_BYTES), desk.now())
+            written = desk.journal.append(event)
+        desk.in_hand.survived(origin)
+        return desk.journal.ensured(event, written)
 
     async def _prepared(self, asked: Asked, to: Belonging) -> PreparedCommand:
         desk = self._desk
@@ -213,7 +228,8 @@ class CommandAgent(LedgerReader):
         keys = {}
         for part in order.accepted.sealed if asked.revises else ():
             keys[part.subject] = await desk.ring.existing(asked.tenant, part.subject)
-        return desk.commanding.prepare(asked, order, keys)
+        with desk.in_hand.hold(asked.request.origin):
+            return desk.commanding.prepare(asked, order, keys)
 
     def _reject(self, record: Refused, problem: Problem) -> Work:
         return self._desk.rejections.write(record, problem)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.orders import MAX_ORDER_BYTES
 from waybill.api.auth import DEFAULT_TENANT, Principal
+from waybill.api.bulk import BULKS, Bulks
 from waybill.api.call import Api, ApiServices, Call, Route
 from waybill.api.health import learn_log_end
 from waybill.api.metrics import ApiMetrics
@@ -60,6 +61,7 @@ def build_api(services: ApiServices) -> web.Application:
     )
     app = web.Application(client_max_size=MAX_ORDER_BYTES + 1, middlewares=[_answers_with_problems])
     app[API] = api
+    app[BULKS] = Bulks()
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _endpoint(api, route), name=route.id)
     app.on_response_prepare.append(_add_headers)
@@ -184,6 +186,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     yield
     learning.cancel()
     await asyncio.wait([learning])
+    await app[BULKS].close()
     await api.watch.close()
     api.reader.close()
 

@@ -1,7 +1,7 @@
 """What a route is, what its handler gets, and what the application is made of."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -14,6 +14,8 @@ from schemas.configuration import Configuration
 from streams.core.intake import Prepared, Submission
 from streams.topics import Topics
 from waybill.api.auth import Gate, Principal, Scope
+from waybill.api.checking import CommandChecks
+from waybill.api.controls import Controls
 from waybill.api.metrics import ApiMetrics
 from waybill.api.problems import Kind
 from waybill.api.producing import Producer
@@ -30,6 +32,9 @@ class ApiServices:
 
     reading: Reading
     prepare: Callable[[Submission], Prepared]
+    checks: CommandChecks
+    controls: Controls
+    plugins: Collection[str]
     kafka: Producer
     configurations: Mapping[str, Configuration]
     gate: Gate
@@ -108,6 +113,8 @@ class Route:
     problems: tuple[Kind, ...] = ()
     query: type[BaseModel] = NoQuery
     takes_order: bool = False
+    body: type[BaseModel] | None = None
+    body_examples: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

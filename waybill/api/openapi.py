@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from schemas.orders import MAX_ORDER_BYTES
 from waybill import __version__
 from waybill.api import examples
-from waybill.api.call import Answer, Route
+from waybill.api.call import JSON, Answer, Route
 from waybill.api.problems import (
     BAD_HEADER,
     BAD_QUERY,
@@ -88,6 +88,10 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if route.takes_order:
         operation["requestBody"] = _order_body()
+    elif route.body is not None:
+        shown = {name: {"value": value} for name, value in route.body_examples.items()}
+        content = {"schema": _reference(route.body), "examples": shown}
+        operation["requestBody"] = {"required": True, "content": {JSON: content}}
     return operation
 
 
@@ -219,6 +223,7 @@ def _schemas(routes: Iterable[Route]) -> dict[str, Any]:
     models: list[type[BaseModel]] = [ProblemDocument]
     for route in routes:
         models += [a.shape for a in route.answers if isinstance(a.shape, type)]
+        models += [] if route.body is None else [route.body]
     _, definitions = models_json_schema(
         [(model, "serialization") for model in dict.fromkeys(models)], ref_template=_REF
     )

@@ -51,6 +51,17 @@ STORE_UNAVAILABLE = Kind(503, "store_unavailable", "The store does not answer")
 VIEW_BEHIND = Kind(503, "view_behind", "The view has not got there yet")
 NOT_READY = Kind(503, "not_ready", "Not ready")
 
+UNKNOWN_COMMAND = Kind(422, "unknown_command", "There is no such command")
+UNCHANGEABLE = Kind(422, "unchangeable", "A member of the order cannot be changed")
+NOTHING_CHANGED = Kind(422, "nothing_changed", "The order says that already")
+CONFIGURATION_GONE = Kind(409, "configuration_gone", "The order's configuration is no longer there")
+ERASED = Kind(409, "erased", "The data subject of the order was erased")
+COMMAND_ID_TAKEN = Kind(409, "command_id_conflict", "Another command has this id")
+BULK_ID_TAKEN = Kind(409, "bulk_id_conflict", "Another bulk has this id")
+FILTER_MISSING = Kind(422, "filter_missing", "The bulk is about all orders there are")
+UNKNOWN_STAGE = Kind(422, "unknown_stage", "There is no such stage")
+TOO_MANY_BULKS = Kind(429, "too_many_bulks", "Too many bulks are under way")
+
 REFUSALS = (
     EMPTY_BODY,
     MALFORMED_BODY,
@@ -66,6 +77,20 @@ REFUSALS = (
 """Why an order is not taken, as intake says it."""
 
 _BY_CODE = {kind.code: kind for kind in REFUSALS}
+
+COMMAND_REFUSALS = (
+    MALFORMED_BODY,
+    MALFORMED_MEMBER,
+    UNKNOWN_COMMAND,
+    UNCHANGEABLE,
+    NOTHING_CHANGED,
+    CONFIGURATION_GONE,
+    ERASED,
+    OVERSIZE,
+)
+"""Why a command is not taken; an amendment is refused for what is wrong with its order, too."""
+
+_COMMANDS_BY_CODE = {kind.code: kind for kind in (*REFUSALS, *COMMAND_REFUSALS)}
 
 
 @dataclass(eq=False)
@@ -105,6 +130,15 @@ def refusal(problem: Problem) -> ApiProblem:
         kind = MALFORMED_BODY
     else:
         kind = _BY_CODE.get(problem.code, Kind(422, problem.code, "The order is not taken"))
+    return ApiProblem(kind, problem.message, problem.remedy, problem.field)
+
+
+def command_refusal(problem: Problem) -> ApiProblem:
+    """What is wrong with a command."""
+    unnamed = Kind(422, problem.code, "The command is not taken")
+    kind = _COMMANDS_BY_CODE.get(problem.code, unnamed)
+    if kind in {MALFORMED_BODY, MALFORMED_MEMBER}:
+        kind = MALFORMED_BODY if problem.field is None else MALFORMED_MEMBER
     return ApiProblem(kind, problem.message, problem.remedy, problem.field)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from projections.queries import KnownOrder, OrderFilters
+from projections.queries import KnownOrder, Matching, OrderFilters
 from projections.store import StoreError
 from waybill.api.problems import STORE_UNAVAILABLE, ApiProblem
 
@@ -59,6 +59,32 @@ class Reading(Protocol):
 
     def standings(self, order_ids: Collection[str]) -> Mapping[str, Standing]:
         """Those of the orders that are there."""
+
+    def command(self, tenant: str, command_id: str) -> Mapping[str, Any] | None:
+        """One command and how it was answered."""
+
+    def answered(self, names: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """The outcome of those commands, by tenant and id, that are in the view."""
+
+    def commands_of(self, tenant: str, order_id: str) -> Sequence[Mapping[str, Any]]:
+        """All commands of an order, first come first."""
+
+    def bulk_progress(self, tenant: str, bulk: str) -> Mapping[str, Any] | None:
+        """How many commands of a bulk were read, and how they were answered."""
+
+    def matching(
+        self, tenant: str, filters: OrderFilters, cursor: str | None, limit: int
+    ) -> Matching:
+        """Ids and lanes of the orders that `orders` would show."""
+
+    def groups(self, tenant: str, filters: OrderFilters) -> Sequence[Mapping[str, Any]]:
+        """How many orders there are, by status, plugin and error code."""
+
+    def attention(self, tenant: str) -> Sequence[Mapping[str, Any]]:
+        """What needs a person, by cause."""
+
+    def stages(self, tenant: str) -> Sequence[Mapping[str, Any]]:
+        """Counts by plugin."""
 
     def events_after(self, tenant: str, vector: Mapping[int, int], limit: int) -> Followed:
         """The tenant's next events behind the vector, at most `limit` of each partition."""

@@ -3,6 +3,7 @@
 from waybill.api import examples, feed, health, orders, problems, registry, shapes, submitting
 from waybill.api.auth import Scope
 from waybill.api.call import Answer, Route
+from waybill.api.operating_routes import OPERATING
 
 _ORDER_HEADERS = {
     "Idempotency-Key": "Stands in for the order's identity where `external_id` is missing",
@@ -337,4 +338,4 @@ _HEALTH = (
     ),
 )
 
-ROUTES: tuple[Route, ...] = (*_ORDERS, *_TENANT, *_REGISTRY, *_HEALTH)
+ROUTES: tuple[Route, ...] = (*_ORDERS, *OPERATING, *_TENANT, *_REGISTRY, *_HEALTH)

@@ -1,5 +1,6 @@
 """The process `waybill api`: puts the API together and serves it until it is told to stop."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +9,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from plugins.registry import Registry
+from projections.order_book import OrderBook
 from projections.store import Store
+from projections.vault import Vault
 from streams.core.intake import Intake
 from streams.core.sequence import Sequencer
 from streams.kafka.admin import Cluster
@@ -17,8 +20,11 @@ from waybill import clock, rules
 from waybill.api.app import build_api
 from waybill.api.auth import ApiKeysError, Gate, load_api_keys
 from waybill.api.call import ApiServices
+from waybill.api.checking import CommandChecks
+from waybill.api.controls import FollowedControls
 from waybill.api.producing import KafkaProducing
 from waybill.api.store import StoreReading
+from waybill.core import once_there
 from waybill.embedded.broker import running_bootstrap
 from waybill.keys import load_keys
 from waybill.running import REFUSALS, REFUSED, Ending, run
@@ -34,11 +40,14 @@ def run_api(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; the exit code.
 
     What is refused (settings, keys, configuration, the store's shape) ends it with `REFUSED`; a
-    Kafka that does not answer yet is waited for, and /readyz says so.
+    database that is not there yet is waited for, and so is a Kafka, of which /readyz tells.
     """
     try:
         settings.check_exposure()
-        store = Store.open(settings.database)
+        opening = once_there(
+            "the database", lambda: asyncio.to_thread(Store.open, settings.database)
+        )
+        store = asyncio.run(opening)
         parts = _parts(settings, store)
     except (*REFUSALS, ApiKeysError) as problem:
         log.error("refused: %s", problem)  # noqa: TRY400 (the message is the whole story)
@@ -57,6 +66,8 @@ class _Parts:
     topics: Topics
     gate: Gate
     intake: Intake
+    checks: CommandChecks
+    plugins: tuple[str, ...]
     reading: StoreReading
     sequencers: dict[str, Sequencer]
 
@@ -64,13 +75,19 @@ class _Parts:
 def _parts(settings: Settings, store: Store) -> _Parts:
     registry = Registry.found()
     keys = None if settings.api_keys is None else load_api_keys(settings.api_keys)
+    tenant_keys = load_keys(settings.keys, create=settings.keys_are_ours)
+    taking = rules.intake(settings, registry, tenant_keys)
     return _Parts(
         cluster=_cluster(settings),
         topics=Topics(settings.topic_prefix),
         gate=Gate(keys, clock.utc_now),
-        intake=rules.intake(
-            settings, registry, load_keys(settings.keys, create=settings.keys_are_ours)
+        intake=taking,
+        checks=CommandChecks(
+            rules.commanding(taking, registry),
+            OrderBook(store),
+            Vault(store, tenant_keys, clock.random_bytes, clock.utc_now),
         ),
+        plugins=registry.names(),
         reading=StoreReading(store),
         sequencers=rules.sequencers(settings, registry),
     )
@@ -90,20 +107,26 @@ def _cluster(settings: Settings) -> Cluster:
 
 async def _serve(settings: Settings, parts: _Parts, ending: Ending) -> None:
     kafka = KafkaProducing(parts.cluster, parts.topics)
+    controls = FollowedControls(parts.cluster, parts.topics.stage_controls)
     kafka.start()
+    controls.start()
     try:
-        async with _listening(settings, _services(parts, kafka)):
+        async with _listening(settings, _services(parts, kafka, controls)):
             ending.begun()
             log.info("the API listens at %s", settings.http.url)
             await ending.wait()
     finally:
+        await controls.close()
         await kafka.close()
 
 
-def _services(parts: _Parts, kafka: KafkaProducing) -> ApiServices:
+def _services(parts: _Parts, kafka: KafkaProducing, controls: FollowedControls) -> ApiServices:
     return ApiServices(
         reading=parts.reading,
         prepare=parts.intake.prepare,
+        checks=parts.checks,
+        controls=controls,
+        plugins=parts.plugins,
         kafka=kafka,
         configurations={name: one.configuration for name, one in parts.sequencers.items()},
         gate=parts.gate,

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from projections.process_events import Entry
-from projections.queries import Queries
+from projections.queries import OrderFilters, Queries, conditions
 from projections.store import Store, applied_offsets
 from projections.tables import parted, place_of
 from projections.timeline_shape import timeline_entry
@@ -35,6 +35,36 @@ class StoreReading(Queries):
                 rows = connection.execute(query.where(orders.id.in_(ids[start : start + _AT_ONCE])))
                 found.update({row.id: Standing(*row) for row in rows})
         return found
+
+    def answered(self, names: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """The outcome of those commands, by tenant and id, that are in the view."""
+        wanted, found = list(names), {}
+        with self._views.reading() as (connection, tables):
+            columns = tables.commands.c
+            query = select(columns.tenant, columns.id, columns.outcome).order_by(
+                columns.received.desc(), columns.place.desc()
+            )
+            for start in range(0, len(wanted), _AT_ONCE):
+                ids = {command_id for _, command_id in wanted[start : start + _AT_ONCE]}
+                for tenant, command_id, outcome in connection.execute(
+                    query.where(columns.id.in_(ids))
+                ):
+                    found[tenant, command_id] = outcome
+        return {name: found[name] for name in wanted if name in found}
+
+    def groups(self, tenant: str, filters: OrderFilters) -> list[Mapping[str, Any]]:
+        """How many orders there are, by status, plugin and error code, the most first."""
+        with self._views.reading() as (connection, tables):
+            orders = tables.orders.c
+            count = func.count().label("orders")
+            kind = (orders.status, orders.stage.label("plugin"), orders.error_code.label("code"))
+            rows = connection.execute(
+                select(*kind, count)
+                .where(orders.tenant == tenant, *conditions(tables, filters))
+                .group_by(*kind)
+                .order_by(count.desc(), *kind)
+            ).mappings()
+            return [dict(row) for row in rows]
 
     def events_after(self, tenant: str, vector: Mapping[int, int], limit: int) -> Followed:
         """The tenant's next events behind the vector, at most `limit` of each partition."""

@@ -1,7 +1,6 @@
 """`POST /api/order`: check, look whether it is known, write to Kafka, perhaps wait for the end."""
 
 import logging
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,18 +8,22 @@ from aiohttp import web
 
 from projections.queries import KnownOrder
 from schemas.codec import MAGIC
-from schemas.orders import MAX_ORDER_BYTES
 from schemas.problems import RefusedError
 from streams.core import ids
 from streams.core.intake import Prepared, Submission
+from waybill.api.bodies import (
+    LONGEST_WAIT_S,
+    body_of,
+    idempotency_key,
+    patience_of,
+    trace_of,
+)
 from waybill.api.call import Api, Call, answered
 from waybill.api.masking import masked_error
 from waybill.api.problems import (
-    BAD_HEADER,
     IDENTITY_TAKEN,
     KAFKA_UNAVAILABLE,
     MALFORMED_BODY,
-    OVERSIZE,
     STORE_UNAVAILABLE,
     ApiProblem,
     refusal,
@@ -31,14 +34,9 @@ from waybill.api.tokens import OrderToken
 
 log = logging.getLogger(__name__)
 
-LONGEST_WAIT_S = 25
 ACTOR_HEADER = "waybill-actor"
 IDENTITY_HEADER = "waybill-identity"
 TENANT_HEADER = "waybill-tenant"
-
-_LONGEST_KEY = 255
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +60,7 @@ async def submit(call: Call) -> web.Response:
 
 
 async def _body(request: web.Request) -> bytes:
-    if (request.content_length or 0) > MAX_ORDER_BYTES:
-        raise _oversize()
-    try:
-        body = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _oversize() from None
+    body = await body_of(request)
     if "avro" in request.content_type and body[:1] != bytes([MAGIC]):
         raise ApiProblem(
             MALFORMED_BODY,
@@ -77,16 +70,8 @@ async def _body(request: web.Request) -> bytes:
     return body
 
 
-def _oversize() -> ApiProblem:
-    return ApiProblem(
-        OVERSIZE,
-        f"the order is larger than {MAX_ORDER_BYTES} bytes, which is the limit",
-        "leave out what no plugin needs, such as embedded images",
-    )
-
-
 def _checked(call: Call, body: bytes) -> _Attempt:
-    given = _idempotency_key(call.request)
+    given = idempotency_key(call.request)
     services = call.api.services
     identity = given or f"api-{services.random_bytes(16).hex()}"
     submission = Submission(
@@ -95,7 +80,7 @@ def _checked(call: Call, body: bytes) -> _Attempt:
         identity=identity,
         actor=call.principal.actor,
         origin="api",
-        trace=_trace(call),
+        trace=trace_of(call),
     )
     try:
         prepared = services.prepare(submission)
@@ -104,32 +89,10 @@ def _checked(call: Call, body: bytes) -> _Attempt:
     return _Attempt(call, prepared, identity, _seconds(call.request, prepared))
 
 
-def _idempotency_key(request: web.Request) -> str | None:
-    text = request.headers.get("Idempotency-Key", "").strip()
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        text = text[1:-1]
-    if len(text) > _LONGEST_KEY or not text.isprintable():
-        raise ApiProblem(
-            BAD_HEADER,
-            f"Idempotency-Key has more than {_LONGEST_KEY} characters, or some nobody can see",
-            "send a UUID or something alike",
-            "Idempotency-Key",
-        )
-    return text or None
-
-
-def _trace(call: Call) -> str:
-    given = call.request.headers.get("traceparent", "")
-    if _TRACEPARENT.fullmatch(given):
-        return given
-    random = call.api.services.random_bytes(24).hex()
-    return f"00-{random[:32]}-{random[32:]}-01"
-
-
 def _seconds(request: web.Request, prepared: Prepared) -> int:
-    preferred = _WAIT.search(",".join(request.headers.getall("Prefer", [])))
+    preferred = patience_of(request)
     if preferred is not None:
-        return min(int(preferred[1]), LONGEST_WAIT_S)
+        return preferred
     return LONGEST_WAIT_S if prepared.document.get("process_immediately") is True else 0
 
 

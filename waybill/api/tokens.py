@@ -1,4 +1,4 @@
-"""Tokens that let a reader see what was written: `o<order id>`, `e<partition>:<offset>`."""
+"""Tokens that let a reader see what was written: of orders, commands and events."""
 
 import re
 from dataclasses import dataclass
@@ -28,11 +28,22 @@ class EventToken:
         return f"e{self.partition}:{self.offset}"
 
 
-Token: TypeAlias = OrderToken | EventToken
+@dataclass(frozen=True, slots=True)
+class CommandToken:
+    """Held by the views as soon as they show how the command was answered."""
+
+    command_id: str
+
+    def __str__(self) -> str:
+        return f"c{self.command_id}"
+
+
+Token: TypeAlias = OrderToken | EventToken | CommandToken
 
 ORDER_ID = r"order-[0-9a-f]{32}"
 
 _ORDER = re.compile(f"o({ORDER_ID})")
+_COMMAND = re.compile(r"c([A-Za-z0-9][A-Za-z0-9._:/-]{0,127})")
 _EVENT = re.compile(r"e([0-9]{1,5}):([0-9]{1,18})")
 
 
@@ -42,6 +53,8 @@ def parse_token(text: str) -> Token:
         return OrderToken(found[1])
     if found := _EVENT.fullmatch(text):
         return EventToken(int(found[1]), int(found[2]))
+    if found := _COMMAND.fullmatch(text):
+        return CommandToken(found[1])
     raise ApiProblem(
         BAD_TOKEN,
         f"{text[:80]!r} is not a token of this API",

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple
 
 from waybill.api.problems import VIEW_BEHIND, ApiProblem
 from waybill.api.reading import Reader, Reading, Standing
-from waybill.api.tokens import OrderToken, Token
+from waybill.api.tokens import CommandToken, OrderToken, Token
 
 TICK_S = 0.01
 PAUSE_S = 0.5
@@ -16,14 +16,23 @@ TOKEN_S = 5.0
 MAIN_PHASE_ENDED = frozenset({"complete", "failed", "cancelled", "post_processing", "in_doubt"})
 """Statuses in which a buyer can be told how it went."""
 
-Seen: TypeAlias = tuple[Mapping[str, Standing], Mapping[int, int]]
-"""Orders by id and the applied offsets, as one look at the store showed them."""
+DECIDED = frozenset({"applied", "rejected"})
+"""Outcomes of commands that nothing changes any more."""
+
+
+class Seen(NamedTuple):
+    """One look at the store: orders by id, outcomes of commands, and the applied offsets."""
+
+    orders: Mapping[str, Standing]
+    commands: Mapping[tuple[str, str], str]
+    applied: Mapping[int, int]
 
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
-    order_id: str | None
     test: Callable[[Seen], bool]
+    order_id: str | None = None
+    command: tuple[str, str] | None = None
     done: asyncio.Future[Seen | None] = field(default_factory=asyncio.Future)
 
 
@@ -44,11 +53,16 @@ class Watch:
         """The order as soon as its main phase has ended; None where that takes longer."""
 
         def ended(seen: Seen) -> bool:
-            standing = seen[0].get(order_id)
+            standing = seen.orders.get(order_id)
             return standing is not None and standing.status in MAIN_PHASE_ENDED
 
-        seen = await self._wait(_Waiter(order_id, ended), seconds)
-        return None if seen is None else seen[0][order_id]
+        seen = await self._wait(_Waiter(ended, order_id), seconds)
+        return None if seen is None else seen.orders[order_id]
+
+    async def answer(self, tenant: str, command_id: str, seconds: float) -> bool:
+        """Whether the command is answered by then."""
+        waiter = _waiter(CommandToken(command_id), tenant)
+        return await self._wait(waiter, seconds) is not None
 
     async def holds(self, token: Token, tenant: str) -> None:
         """Until the views hold what the token stands for; a 503 problem after 5 s."""
@@ -85,8 +99,9 @@ class Watch:
 
     async def _look(self) -> None:
         asked = {waiter.order_id for waiter in self._waiters if waiter.order_id is not None}
-        standings = await self._reader.ask(lambda reading: _standings(reading, asked))
-        seen = (standings, self._reader.applied)
+        named = {waiter.command for waiter in self._waiters if waiter.command is not None}
+        orders, commands = await self._reader.ask(lambda reading: _look(reading, asked, named))
+        seen = Seen(orders, commands, self._reader.applied)
         for waiter in tuple(self._waiters):
             if not waiter.done.done() and waiter.test(seen):
                 waiter.done.set_result(seen)
@@ -104,8 +119,11 @@ class Watch:
             await asyncio.wait([self._poller])
 
 
-def _standings(reading: Reading, asked: Collection[str]) -> Mapping[str, Standing]:
-    return reading.standings(asked) if asked else {}
+def _look(
+    reading: Reading, asked: Collection[str], named: Collection[tuple[str, str]]
+) -> tuple[Mapping[str, Standing], Mapping[tuple[str, str], str]]:
+    orders = reading.standings(asked) if asked else {}
+    return orders, reading.answered(named) if named else {}
 
 
 def _waiter(token: Token, tenant: str) -> _Waiter:
@@ -114,8 +132,11 @@ def _waiter(token: Token, tenant: str) -> _Waiter:
 
         def is_there(seen: Seen) -> bool:
             # An order of somebody else is never there, however long one waits.
-            return order_id in seen[0] and seen[0][order_id].tenant == tenant
+            return order_id in seen.orders and seen.orders[order_id].tenant == tenant
 
-        return _Waiter(order_id, is_there)
+        return _Waiter(is_there, order_id)
+    if isinstance(token, CommandToken):
+        name = (tenant, token.command_id)
+        return _Waiter(lambda seen: seen.commands.get(name) in DECIDED, command=name)
     partition, offset = token.partition, token.offset
-    return _Waiter(None, lambda seen: seen[1].get(partition, -1) >= offset)
+    return _Waiter(lambda seen: seen.applied.get(partition, -1) >= offset)
