@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.audit_partners import Calls, audited_calls
 from benchmarks.audit_sources import (
@@ -51,7 +52,7 @@ class Report:
     unknown_outcomes_keyless: int = 0
     at_rest: int = 0
     resolved_by_people: int = 0
-    timers: dict[str, float] = field(default_factory=dict)
+    timers: dict[str, Any] = field(default_factory=dict)
     published_twice: int = 0
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
@@ -62,6 +63,8 @@ class Report:
     duplicate_effects: list[str] = field(default_factory=list)
     unknown_not_told: list[str] = field(default_factory=list)
     blind_repeats: list[str] = field(default_factory=list)
+    commands_lost: list[str] = field(default_factory=list)
+    commands_unanswered: list[str] = field(default_factory=list)
     not_published: list[str] = field(default_factory=list)
     published_wrongly: list[str] = field(default_factory=list)
     views_differ: list[str] = field(default_factory=list)
@@ -114,10 +117,15 @@ async def settle(store: Store, operators: Operators, nemesis: Nemesis, at_most_s
     print("not settled:", before, flush=True)
 
 
-async def audited(running: Stack, world: Partners, sent: Sent, store: Store) -> Report:
+async def audited(running: Stack, world: Partners, sent: Sent, operators: Operators) -> Report:
     """Reads everything and compares it; stops the processes and rebuilds the views on the way."""
-    audit = await audited_log(running.bootstrap)
-    report = _from_log(audit, sent, await refused(running.bootstrap))
+    audit, store = await audited_log(running.bootstrap), operators.store
+    refusals = await refused(running.bootstrap)
+    report = _from_log(audit, sent, refusals)
+    report.commands_lost = _lost_commands(audit, operators.accepted, refusals)
+    report.commands_unanswered = [
+        f"{order.id}: {one.command}" for order in audit.orders.values() for one in order.pending
+    ]
     await _publications(report, audit, running.bootstrap)
     _calls(report, audited_calls(audit, world.entries()))
     running.stop()
@@ -141,7 +149,7 @@ def _from_log(audit: Audit, sent: Sent, refusals: list[tuple[str, str]]) -> Repo
         events_ignored=audit.ignored,
         at_rest=audit.at_rest(),
         resolved_by_people=audit.resolved.total() + audit.people_retried.total(),
-        timers=_timers(audit.lateness_s),
+        timers=timer_figures(audit.lateness_s),
         lost=lost,
         doubled=[one for one, ids in audit.by_external_id.items() if len(ids) > 1],
         stuck=[f"{order.id}: {order.state.value}" for order in audit.stuck()],
@@ -153,7 +161,7 @@ def _from_log(audit: Audit, sent: Sent, refusals: list[tuple[str, str]]) -> Repo
     return report
 
 
-def _timers(lateness_s: list[float]) -> dict[str, float]:
+def timer_figures(lateness_s: list[float]) -> dict[str, Any]:
     """Seconds from a due time to the event that it leads to; negative ones were early."""
     late = sorted(lateness_s)
     if not late:
@@ -166,6 +174,14 @@ def _timers(lateness_s: list[float]) -> dict[str, float]:
         "early": sum(one < 0 for one in late),
     }
     return {name: round(value, 3) for name, value in figures.items()}
+
+
+def _lost_commands(audit: Audit, accepted: set[str], refusals: list[tuple[str, str]]) -> list[str]:
+    """Commands that are neither in the log nor refused; refusals do not name them."""
+    known = {command for order in audit.orders.values() for command in order.commands}
+    missing = sorted(accepted - known)
+    refused_here = sum(origin.startswith("order-commands/") for origin, _ in refusals)
+    return missing if len(missing) > refused_here else []
 
 
 async def _publications(report: Report, audit: Audit, bootstrap: str) -> None:

@@ -19,6 +19,7 @@ from schemas.events import (
     OrderQueued,
     OrderReopened,
     RetryDue,
+    StepDeferred,
     StepFailed,
     StepInDoubt,
     StepResolved,
@@ -65,6 +66,8 @@ class Audit:
     resolved: Counter[tuple[str, str]] = field(default_factory=Counter)
     due: dict[tuple[str, str], datetime] = field(default_factory=dict)
     lateness_s: list[float] = field(default_factory=list)
+    fired_twice: int = 0
+    deferred: set[tuple[str, str]] = field(default_factory=set)
     facts: Counter[str] = field(default_factory=Counter)
     events: int = 0
     ignored: int = 0
@@ -169,6 +172,8 @@ class Audit:
                 self.indefinite[order_id, fact.step] += not fact.failure.definite
                 if fact.next_attempt_at is not None:
                     self.due[order_id, fact.step] = fact.next_attempt_at
+            case StepDeferred():
+                self.deferred.add((order_id, fact.step))
             case RetryDue():
                 self._retried(order_id, fact, at)
             case StepResolved():
@@ -182,3 +187,6 @@ class Audit:
             self.people_retried[order_id, fact.step] += 1
         elif due is not None:
             self.lateness_s.append((at - due).total_seconds())
+        elif (order_id, fact.step) not in self.deferred:
+            self.fired_twice += 1
+        self.deferred.discard((order_id, fact.step))

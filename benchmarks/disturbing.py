@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.stack import Stack
@@ -32,6 +33,8 @@ class Nemesis:
     running: Stack
     dice: random.Random
     every: tuple[float, float]
+    kinds: Mapping[str, int] = field(default_factory=lambda: KINDS)
+    programs: Mapping[str, int] = field(default_factory=lambda: PROGRAMS)
     done: list[Disturbance] = field(default_factory=list)
     ended_themselves: Counter[str] = field(default_factory=Counter)
     _stopped: dict[str, float] = field(default_factory=dict)
@@ -69,8 +72,8 @@ class Nemesis:
         return Counter(f"{one.kind} {one.name.split('-')[0]}" for one in self.done)
 
     def _disturb(self) -> None:
-        program = self.dice.choices(list(PROGRAMS), list(PROGRAMS.values()))[0]
-        kind = self.dice.choices(list(KINDS), list(KINDS.values()))[0]
+        program = self.dice.choices(list(self.programs), list(self.programs.values()))[0]
+        kind = self.dice.choices(list(self.kinds), list(self.kinds.values()))[0]
         names = sorted(
             name
             for name, process in self.running.processes.items()

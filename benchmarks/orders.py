@@ -22,8 +22,17 @@ def body() -> bytes:
     return json.dumps(document(), separators=(",", ":")).encode()
 
 
-async def produce(bootstrap: str, orders: int, rate: float | None, batch: str = "o") -> float:
-    """Sends `orders` orders, `rate` a second (None: as fast as it goes). Seconds that it took."""
+async def produce(
+    bootstrap: str,
+    orders: int,
+    rate: float | None,
+    batch: str = "o",
+    order_type: str | None = None,
+) -> float:
+    """Sends `orders` orders, `rate` a second (None: as fast as it goes). Seconds that it took.
+
+    With an `order_type` they are changes, each to a subscription of its own.
+    """
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=2, max_batch_size=1 << 20)
     await producer.start()
     order, began = document(), time.perf_counter()
@@ -35,6 +44,9 @@ async def produce(bootstrap: str, orders: int, rate: float | None, batch: str = 
             "lastName": f"Byron{number}",
             "email": f"ada.{batch}{number}@example.test",
         }
+        if order_type is not None:
+            order["order_type"] = order_type
+            order["forSubscription"] = f"SUB{batch.upper()}{number}"
         value = json.dumps(order, separators=(",", ":")).encode()
         await producer.send("orders", value, key=str(order["external_id"]).encode())
         if rate is not None:

@@ -36,7 +36,11 @@ class Partners:
         rate = 1 - (1 - share) ** (1 / len(MODES))
         for partner in NAMES:
             for mode in MODES:
-                self._ask("POST", "/_faults", {"partner": partner, "rate": rate, **mode})
+                self.add({"partner": partner, "rate": rate, **mode})
+
+    def add(self, fault: Mapping[str, Any]) -> None:
+        """One more kind of misbehaviour."""
+        self._ask("POST", "/_faults", fault)
 
     def struck(self) -> dict[str, int]:
         """How often each mode of misbehaviour befell a call so far."""

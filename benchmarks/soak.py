@@ -122,7 +122,9 @@ class _Run:
         dice = random.Random(self.campaign.seed)
         api = f"http://{self.running.environment['WAYBILL_HTTP']}"
         self.shops = Shops(self.running.bootstrap, api, random.Random(dice.random()))
-        self.operators = Operators(api, self.store, random.Random(dice.random()))
+        self.operators = Operators(
+            api, self.running.bootstrap, self.store, random.Random(dice.random())
+        )
         self.nemesis = Nemesis(self.running, random.Random(dice.random()), self.campaign.every)
 
     async def run(self) -> Report:
@@ -141,11 +143,12 @@ class _Run:
         struck = self.world.struck()
         self.world.behave()
         await settle(self.store, self.operators, self.nemesis, campaign.settle_s)
+        await self.operators.close()
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         self.world.harvest()
-        report = await audited(self.running, self.world, self.shops.sent, self.store)
+        report = await audited(self.running, self.world, self.shops.sent, self.operators)
         report.disturbances = dict(self.nemesis.counts())
         report.ended_themselves = dict(self.nemesis.ended_themselves)
         report.faults = struck

@@ -161,6 +161,7 @@ async def test_the_journal_pages_and_empties(sandbox: Sandbox):
 
 
 async def test_what_is_taken_from_the_journal_is_no_longer_there(sandbox: Sandbox):
+    await sandbox.call("DELETE", "/_journal")
     for number in range(3):
         await sandbox.call("POST", "/callout/x", {"a": 1}, Idempotency_Key=f"k{number}")
     _, first = await sandbox.call("POST", "/_journal/take?limit=2")
