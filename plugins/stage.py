@@ -114,12 +114,12 @@ class Stage:
         """Whether the partner has not shown yet that it is there again."""
         return self._breaker is not None and self._breaker.state is not BreakerState.CLOSED
 
-    def admits(self) -> int:
+    def admits(self, wanted: int) -> int:
         """How many deferred steps may go on now; they are expected to come within a second."""
         now = self._clock()
         if now - self._promised_at > PROMISES_KEPT_S:
             self._promised = 0
-        allowed = 0 if self.refusal(now) is not None else self._room(now)
+        allowed = 0 if self.refusal(now) is not None else min(wanted, self._room(now))
         if allowed > 0:
             self._promised += allowed
             self._promised_at = now

@@ -25,19 +25,15 @@ class StageBook:
             stage = self._by_url[url] = self._made(tenant, plugin, connection)
         return stage
 
-    def admits(self, stage: str, tenant: str | None = None) -> int:
-        """How many deferred steps of that stage may go on now; of all tenants where none is named.
+    def admits(self, stage: str, tenant: str, wanted: int) -> int:
+        """How many of `wanted` deferred steps may go on now.
 
-        One that no step of this process has met yet lets a single one find out.
+        A stage that no step of this process has met yet lets a single one find out.
         """
-        known = [
-            one
-            for one in self._stages.values()
-            if one.name == stage and tenant in {None, one.tenant}
-        ]
-        if known:
-            return sum(one.admits() for one in known)
-        return 0 if self._is_held(tenant, stage) else 1
+        known = self._stages.get((tenant, stage))
+        if known is not None:
+            return known.admits(wanted)
+        return 0 if self._is_held(tenant, stage) else min(1, wanted)
 
     def deferred(self, tenant: str, stage: str, reason: str) -> None:
         """Counts a step that was turned away."""
@@ -73,9 +69,9 @@ class StageBook:
             stage.hold(held=True)
         return stage
 
-    def _is_held(self, tenant: str | None, stage: str) -> bool:
-        names = {stage, stage.partition("@")[0]}
-        return any(name in names and tenant in {None, who} for who, name in self._holds)
+    def _is_held(self, tenant: str, stage: str) -> bool:
+        plugin = stage.partition("@")[0]
+        return not self._holds.isdisjoint({(tenant, stage), (tenant, plugin)})
 
 
 def stage_name(plugin: str, connection: Connection) -> str:

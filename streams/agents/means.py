@@ -43,8 +43,8 @@ class Stages(Protocol):
     async def __call__(self, order: Order, run: RunStep, turn: Turn) -> Result:
         """The result. What it raises means that nothing was sent: the attempt is still open."""
 
-    def admits(self, stage: str) -> int:
-        """How many deferred orders the stage takes now."""
+    def admits(self, stage: str, tenant: str, wanted: int) -> int:
+        """How many of `wanted` deferred orders the tenant's stage takes now."""
 
     def share(self, fraction: float) -> None:
         """Which part of the deployment's limits is this worker's."""

@@ -61,9 +61,9 @@ class Stages:
         metrics.attempt(step.plugin, outcome, self._equipment.monotonic() - started)
         return result
 
-    def admits(self, stage: str, tenant: str | None = None) -> int:
-        """How many deferred orders the stage takes now."""
-        return self._book.admits(stage, tenant)
+    def admits(self, stage: str, tenant: str, wanted: int) -> int:
+        """How many of `wanted` deferred orders the tenant's stage takes now."""
+        return self._book.admits(stage, tenant, wanted)
 
     def share(self, fraction: float) -> None:
         """Which part of the deployment's limits is this worker's."""

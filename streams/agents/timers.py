@@ -7,6 +7,13 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 
+class Awaited(NamedTuple):
+    """A stage is one tenant's own, whoever else works with the same partner."""
+
+    tenant: str
+    stage: str
+
+
 class Waking(NamedTuple):
     """An order and its lane, with what it waits for."""
 
@@ -14,6 +21,13 @@ class Waking(NamedTuple):
     lane: str
     due: datetime | None
     stage: str | None
+
+    @property
+    def awaited(self) -> Awaited | None:
+        """The stage that it waits for."""
+        if self.stage is None:
+            return None
+        return Awaited(self.lane.partition("/")[0], self.stage)
 
 
 @dataclass(slots=True)
@@ -26,7 +40,7 @@ class Timers:
 
     _waiting: dict[str, Waking] = field(default_factory=dict)
     _heap: list[tuple[datetime, str]] = field(default_factory=list)
-    _deferred: dict[str, dict[str, None]] = field(default_factory=dict)
+    _deferred: dict[Awaited, dict[str, None]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -39,17 +53,17 @@ class Timers:
         self._waiting[waking.order_id] = waking
         if waking.due is not None:
             heappush(self._heap, (waking.due, waking.order_id))
-        if waking.stage is not None:
-            self._deferred.setdefault(waking.stage, {})[waking.order_id] = None
+        if waking.awaited is not None:
+            self._deferred.setdefault(waking.awaited, {})[waking.order_id] = None
 
     def drop(self, order_id: str) -> None:
         """The order waits no longer."""
         waking = self._waiting.pop(order_id, None)
-        if waking is not None and waking.stage is not None:
-            deferred = self._deferred[waking.stage]
+        if waking is not None and waking.awaited is not None:
+            deferred = self._deferred[waking.awaited]
             deferred.pop(order_id, None)
             if not deferred:
-                del self._deferred[waking.stage]
+                del self._deferred[waking.awaited]
 
     def due(self, now: datetime, most: int) -> Iterator[Waking]:
         """Takes those whose time has come, the earliest first."""
@@ -62,15 +76,15 @@ class Timers:
                 yield waking
 
     @property
-    def stages(self) -> tuple[str, ...]:
+    def stages(self) -> tuple[Awaited, ...]:
         """The stages that orders wait for."""
         return tuple(self._deferred)
 
-    def deferred(self, stage: str) -> int:
+    def deferred(self, stage: Awaited) -> int:
         """How many orders wait for the stage."""
         return len(self._deferred.get(stage, ()))
 
-    def admitted(self, stage: str, most: int) -> Iterator[Waking]:
+    def admitted(self, stage: Awaited, most: int) -> Iterator[Waking]:
         """Takes those that wait for the stage, first come first."""
         for order_id in list(self._deferred.get(stage, ()))[: max(0, most)]:
             waking = self._waiting[order_id]

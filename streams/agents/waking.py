@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from streams.agents import metrics
 from streams.agents.means import Means
 from streams.agents.partition import Partition
-from streams.agents.timers import Waking
+from streams.agents.timers import Awaited, Waking
 
 WAKE_EVERY_S = 0.1
 AT_ONCE = 500
@@ -29,8 +29,11 @@ class Alarm:
             rung += self._admitted(live, stage)
         return rung
 
-    def _admitted(self, live: Sequence[Partition], stage: str) -> list[tuple[Partition, Waking]]:
-        left = min(AT_ONCE, self._means.stages.admits(stage))
+    def _admitted(
+        self, live: Sequence[Partition], stage: Awaited
+    ) -> list[tuple[Partition, Waking]]:
+        wanted = min(AT_ONCE, sum(part.timers.deferred(stage) for part in live))
+        left = self._means.stages.admits(stage.stage, stage.tenant, wanted)
         admitted: list[tuple[Partition, Waking]] = []
         for part in live:
             more = part.timers.admitted(stage, left - len(admitted))
