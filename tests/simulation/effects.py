@@ -1,0 +1,146 @@
+"""What partners were asked, against what the log said at that moment."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from schemas.events import (
+    CompensationFailed,
+    CompensationSucceeded,
+    OrderReopened,
+    RetryDue,
+    StepFailed,
+    StepInDoubt,
+    StepResolved,
+)
+from streams.core.lanes import before
+from streams.core.order import DONE, ENDED, Order, StepStatus, holds_up
+from tests.simulation.partners import Call, Partners
+
+if TYPE_CHECKING:
+    from tests.simulation.auditor import Auditor
+
+PASSED = frozenset(StepStatus) - {StepStatus.PENDING, StepStatus.STARTED}
+
+
+class Effects:
+    """Judges each call as it arrives, and all of them at the end."""
+
+    def __init__(self, auditor: "Auditor", partners: Partners) -> None:
+        self._auditor = auditor
+        self._partners = partners
+        self._asked: dict[tuple[str, str, str], list[Call]] = {}
+        self.told: list[Callable[[Call], None]] = []
+        partners.answered.append(self._answered)
+
+    def _answered(self, call: Call) -> None:
+        for listener in self.told:
+            listener(call)
+
+    def arrives(self, call: Call) -> None:
+        """Before the partner answers."""
+        auditor = self._auditor
+        order = auditor.orders.get(call.order)
+        if order is None:
+            auditor.problem(f"I-7 {call.partner} is asked about {call.order}, which is not accepted")
+            return
+        if call.verb == "look":
+            return
+        place = (call.order, call.step, f"{call.verb}/{call.call}")
+        earlier = self._asked.setdefault(place, [])
+        replayed = any(one.key is not None and one.key == call.key for one in earlier)
+        if not replayed:
+            self._check_lane(order, call)
+            self._check_sequence(order, call)
+        if call.partner == "blind" and earlier:
+            self._check_blind(order, call, earlier[-1])
+        earlier.append(call)
+
+    def _check_lane(self, order: Order, call: Call) -> None:
+        auditor = self._auditor
+        ahead = before(order, auditor.lane_of(order)) if order.state not in ENDED else []
+        for other in ahead:
+            auditor.problem(
+                f"lane: {call.host} asks {call.partner} for {order.id[:14]} {call.step} while "
+                f"{other.id[:14]} is {other.state.value}"
+            )
+
+    def _check_sequence(self, order: Order, call: Call) -> None:
+        index = order.index_of(call.step)
+        if index is None:
+            return
+        for number in range(index):
+            step, one = order.accepted.waybill[number], order.progress[number]
+            done = one.status in (DONE if holds_up(step) else PASSED)
+            undone = one.status in {StepStatus.COMPENSATED, StepStatus.COMPENSATING}
+            if not (done or undone or call.verb == "undo"):
+                self._auditor.problem(
+                    f"I-7 {call.partner} is asked for {order.id[:14]} {call.step} while "
+                    f"{step.id} is {one.status.value}"
+                )
+
+    def _check_blind(self, order: Order, call: Call, last: Call) -> None:
+        """After the call before, somebody must have said that nothing came of it."""
+        for seen in self._auditor.history[order.id]:
+            fact = seen.event.fact
+            if seen.at < last.sent or not seen.applied:
+                continue
+            by_hand = isinstance(fact, RetryDue) and fact.command is not None
+            refused = isinstance(fact, StepFailed | CompensationFailed) and not fact.unknown
+            if by_hand or refused or isinstance(fact, OrderReopened | CompensationSucceeded):
+                return
+        self._auditor.problem(
+            f"I-6 {call.host} asks {call.partner} again for {order.id[:14]} {call.step}, and "
+            f"nobody knows what came of the call at {last.at:.3f} ({last.fate})"
+        )
+
+    def judge(self) -> None:
+        """At the end: one effect each, and every result has its effect."""
+        done: dict[tuple[str, str], list[Call]] = {}
+        for call in self._partners.journal:
+            if call.effect:
+                done.setdefault((call.order, call.step), []).append(call)
+        for (order_id, step), calls in done.items():
+            self._judge_step(self._auditor.orders[order_id], step, calls)
+        for order in self._auditor.orders.values():
+            self._judge_results(order, done)
+
+    def _judge_step(self, order: Order, step: str, calls: list[Call]) -> None:
+        auditor = self._auditor
+        by_call = Counter(call.call for call in calls if call.verb == "do")
+        undone = self._count(order, CompensationSucceeded, step)
+        allowed = 1 + undone
+        if calls[0].partner == "blind":
+            allowed += self._by_hand(order, step)
+        for name, count in by_call.items():
+            if count > allowed:
+                keys = [call.key and call.key[:8] for call in calls]
+                auditor.problem(
+                    f"I-6 {order.id[:14]} {step} {name} had {count} effects at "
+                    f"{calls[0].partner}, {allowed} are right; keys {keys}"
+                )
+        index = order.index_of(step)
+        one = None if index is None else order.progress[index]
+        if one is not None and one.status is StepStatus.PENDING and by_call and not undone:
+            auditor.problem(f"I-8 {order.id[:14]} {step} has an effect, and no result")
+
+    def _judge_results(self, order: Order, done: dict[tuple[str, str], list[Call]]) -> None:
+        for step, one in zip(order.accepted.waybill, order.progress, strict=True):
+            by_hand = self._count(order, StepResolved, step.id)
+            effect = done.get((order.id, step.id))
+            if one.status is StepStatus.SUCCEEDED and not by_hand and not effect:
+                self._auditor.problem(f"I-8 {order.id[:14]} {step.id} succeeded without effect")
+
+    def _count(self, order: Order, kind: type, step: str) -> int:
+        history = self._auditor.history[order.id]
+        facts = [seen.event.fact for seen in history if seen.applied]
+        return sum(isinstance(fact, kind) and fact.step == step for fact in facts)
+
+    def _by_hand(self, order: Order, step: str) -> int:
+        """How often a person had the step done again whose outcome was unknown."""
+        facts = [seen.event.fact for seen in self._auditor.history[order.id] if seen.applied]
+        again = (RetryDue, OrderReopened, StepInDoubt)
+        return sum(isinstance(fact, again) and fact.step == step for fact in facts) // 2
+
+
+__all__ = ["Effects"]

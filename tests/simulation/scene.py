@@ -1,0 +1,183 @@
+"""What one run is made of: configuration, orders, workers, and which faults there are."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from plugins.addressing import Addressing
+from schemas.configuration import Configuration, PluginEntry
+from streams.core import ids
+from streams.core.intake import Intake
+from streams.core.sealing import TenantKeys
+from streams.core.sequence import Sequencer
+from tests.simulation.chance import Chance
+from tests.simulation.partners import AFTER, BEFORE, PARTNERS, REFUSALS, REGISTRY, connections
+from waybill.configuration import plugin_facts
+
+KEYS = {"default": TenantKeys.derived_from(b"the simulated tenant's secret")}
+PLUGINS = plugin_facts(REGISTRY)
+CHANGES = ("change_offer", "change_address", "renew")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """An order that the shop sends, and when."""
+
+    at: float
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """All that is fixed before a run begins."""
+
+    seed: int
+    partitions: int
+    workers: int
+    projectors: int
+    seconds: float
+    local_store: bool
+    configurations: tuple[Configuration, ...]
+    orders: tuple[Ordered, ...]
+    addressing: Addressing
+
+    def intake(self, version: int) -> Intake:
+        sequencer = Sequencer(self.configurations[version], PLUGINS)
+        return Intake({"default": sequencer}, KEYS, self.addressing.missing)
+
+
+def scene(seed: int, chance: Chance) -> Scene:
+    """The run of that seed."""
+    random = chance.stream("scene")
+    _allow_faults(chance)
+    seconds = random.choice((8.0, 15.0, 25.0))
+    limits: dict[str, Any] = {"connect_s": 1.0, "read_s": 2.5}
+    if random.random() < 0.5:
+        limits["breaker"] = {"at_least": 3, "failure_rate": 0.6, "window_s": 5, "open_s": 1.0}
+        limits["breaker"]["longest_open_s"] = 4.0
+    if random.random() < 0.3:
+        limits["rate"] = {"per_second": random.choice((3.0, 10.0)), "burst": 1}
+    if random.random() < 0.3:
+        limits["max_in_flight"] = random.choice((1, 2))
+    return Scene(
+        seed=seed,
+        partitions=random.choice((1, 2, 2, 3)),
+        workers=random.choice((1, 2, 2, 3)),
+        projectors=random.choice((1, 1, 2)),
+        seconds=seconds,
+        local_store=random.random() < 0.5,
+        configurations=(_configuration(random, 1), _configuration(random, 2)),
+        orders=tuple(_orders(random, seconds)),
+        addressing=Addressing(REGISTRY, connections(limits)),
+    )
+
+
+def _configuration(random: Random, version: int) -> Configuration:
+    names = [f"s{number}" for number in range(random.choice((1, 2, 2, 3)))]
+    post = ["p0"] if random.random() < 0.4 else []
+    return Configuration.model_validate(
+        {
+            "version": version,
+            "sequence": [_entry(random, name, post=False) for name in names],
+            "post": [_entry(random, name, post=True) for name in post],
+        }
+    )
+
+
+def _entry(random: Random, step: str, *, post: bool) -> dict[str, Any]:
+    plugin = random.choices(list(PARTNERS), (5, 3, 2))[0]
+    entry: dict[str, Any] = {"name": plugin, "id": step, "timeout": random.choice((1.5, 3.0))}
+    entry["critical"] = post or random.random() < 0.75
+    if plugin == "keyed":
+        entry["options"] = {"calls": random.choice((1, 1, 2))}
+    entry["retry"] = "none" if random.random() < 0.2 else _retry(random)
+    if plugin == "keyed" and random.random() < 0.5:
+        entry["compensate"] = True
+    if random.random() < 0.15:
+        entry["on_unknown"] = random.choice(("rest", "fail"))
+    return {name: value for name, value in entry.items() if name in PluginEntry.model_fields}
+
+
+def _retry(random: Random) -> dict[str, Any]:
+    return {
+        "attempts": random.choice((2, 4, 6)),
+        "first_s": random.choice((0.2, 1.0)),
+        "longest_s": random.choice((1.0, 5.0)),
+        "age_s": 600.0,
+    }
+
+
+def _orders(random: Random, seconds: float) -> list[Ordered]:
+    orders: list[Ordered] = []
+    for number in range(random.choice((1, 2, 3, 4, 6))):
+        document: dict[str, Any] = {
+            "external_id": f"ext-{number}",
+            "order_type": "new",
+            "customerDetails": {"email": f"buyer-{number % 2}@example.com"},
+            "note": "as ordered",
+        }
+        if orders and random.random() < 0.55:
+            first = random.choice(orders).document
+            document["order_type"] = random.choice(CHANGES)
+            document["forSubscription"] = first.get(
+                "forSubscription", ids.subscription_reference("default", first["external_id"])
+            )
+        orders.append(Ordered(at=random.uniform(0, seconds * 0.6), document=document))
+    return orders
+
+
+def _allow_faults(chance: Chance) -> None:
+    for fault in (*BEFORE, *AFTER):
+        chance.allow(fault, 0.12, on=0.4)
+    for fault in REFUSALS:
+        chance.allow(fault, 0.12, on=0.35)
+    for fault, highest in _FAULTS.items():
+        chance.allow(fault, highest)
+
+
+_FAULTS = {
+    "partner_slow": 0.3,
+    "write_lost": 0.15,
+    "write_ack_lost": 0.15,
+    "write_late": 0.15,
+    "write_twice": 0.15,
+    "write_slow": 0.2,
+    "fetch_slow": 0.2,
+    "commit_lost": 0.5,
+    "crash_on_reply": 0.15,
+    "crash_on_ack": 0.08,
+    "crash_on_landing": 0.08,
+    "store_error": 0.1,
+    "projector_error": 0.1,
+    "order_twice": 0.5,
+    "order_contradicted": 0.5,
+    "command_twice": 0.5,
+    "crash": 1.0,
+    "stop": 1.0,
+    "cut_from_group": 1.0,
+    "cut_from_log": 0.7,
+    "rebalance": 1.0,
+    "clock_jump": 0.5,
+    "projector_crash": 0.7,
+    "projector_stop": 0.7,
+    "projector_cut": 0.7,
+    "store_down": 0.4,
+    "partner_down": 0.5,
+    "joins": 0.4,
+    "leaves": 0.4,
+    "configured_anew": 0.3,
+    "hold_stage": 0.3,
+}
+"""How often at most: per record, call or request, else per tick of the nemesis."""
+COMMANDS = {
+    "retry": 1.0,
+    "skip": 0.5,
+    "resolve": 0.5,
+    "pause": 1.0,
+    "resume": 1.0,
+    "cancel": 0.4,
+    "amend": 0.6,
+    "force_complete": 0.3,
+    "release": 0.8,
+}
+"""Weights of operators' commands."""
