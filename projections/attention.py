@@ -15,13 +15,21 @@ from sqlalchemy import (
 
 from projections.change import Change
 from projections.tables import Bulk, Place, Text, indexable, insert_into
-from schemas.steps import Failure, Phase, WaybillStep
-from streams.core.order import Order, State, StepStatus
+from schemas.steps import Phase, WaybillStep
+from streams.core.order import ENDED, FINAL, Order, Progress, State, StepStatus, holds_up
+
+DEFERRED = "deferred"
+"""The kind under which orders are counted that a stage does not take now; no person is needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why an order needs a person. `kind`: in_doubt, failed, or post_failed."""
+    """Why an order needs a person.
+
+    `kind`: `failed` (the run), `in_doubt` (a step whose outcome nobody knows), `post_failed` (a
+    step behind the main phase, tried often enough), `compensation_failed` (a step could not be
+    undone).
+    """
 
     step: str
     plugin: str
@@ -57,23 +65,34 @@ def causes(order: Order | None) -> tuple[Cause, ...]:
     """What about the order needs a person, from its state alone."""
     if order is None:
         return ()
-    waybill = order.accepted.waybill
-    if order.state is State.IN_DOUBT:
-        return (
-            _cause(waybill[order.position], "in_doubt", order.progress[order.position].failure),
-        )
+    found: list[Cause] = []
+    for step, progress in zip(order.accepted.waybill, order.progress, strict=True):
+        if progress.status in _TROUBLES:
+            kind = _kind(order, step, progress.status)
+            if kind is not None:
+                found.append(_cause(step, kind, progress))
+    return tuple(found)
+
+
+_TROUBLES = frozenset({StepStatus.FAILED, StepStatus.IN_DOUBT, StepStatus.COMPENSATION_FAILED})
+
+
+def _kind(order: Order, step: WaybillStep, status: StepStatus) -> str | None:
+    """The kind of the cause; None where the order goes on, or has ended, in spite of it."""
+    if status is StepStatus.COMPENSATION_FAILED:
+        return None if order.state in FINAL else "compensation_failed"
+    if step.phase is Phase.POST:
+        return "post_failed" if order.main_completed else None
+    if not holds_up(step):
+        return None
     if order.state is State.FAILED:
-        return (_cause(waybill[order.position], "failed", order.failure),)
-    if not order.main_completed:
-        return ()
-    return tuple(
-        _cause(step, "post_failed", progress.failure)
-        for step, progress in zip(waybill, order.progress, strict=True)
-        if step.phase is Phase.POST and progress.status in {StepStatus.FAILED, StepStatus.IN_DOUBT}
-    )
+        return "failed" if step.id == order.failed_step else None
+    in_doubt = status is StepStatus.IN_DOUBT and order.state not in ENDED
+    return "in_doubt" if in_doubt and not order.main_completed else None
 
 
-def _cause(step: WaybillStep, kind: str, failure: Failure | None) -> Cause:
+def _cause(step: WaybillStep, kind: str, progress: Progress) -> Cause:
+    failure = progress.failure
     code = "" if failure is None else indexable(failure.code)
     return Cause(indexable(step.id), indexable(step.plugin), kind, code)
 

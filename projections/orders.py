@@ -1,6 +1,5 @@
 """The orders view: one row per order, with its folded state and the columns to find it by."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -14,15 +13,18 @@ from sqlalchemy import (
     MetaData,
     Table,
     literal_column,
+    or_,
 )
+from sqlalchemy.sql.expression import FromClause
 
 from projections.change import Change
+from projections.moments import microseconds
+from projections.standing import standing
 from projections.tables import Bulk, Place, Text, indexable, upsert
-from streams.core.order import Order, State
+from schemas.events import OrderAccepted
+from streams.core.order import Order, State, StepStatus
 from streams.core.snapshot import state_bytes
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+from streams.core.wakes import wake
 
 STATUS_WORDS = {State.ACCEPTED: "submitted", State.COMPLETED: "complete"}
 """States that have another word outside."""
@@ -36,6 +38,12 @@ _CHANGING = (
     "run",
     "sequence",
     "lane_offset",
+    "passes",
+    "behind",
+    "config_version",
+    "attempt",
+    "wake_at",
+    "wake_stage",
     "updated",
     "last_place",
     "state",
@@ -43,7 +51,11 @@ _CHANGING = (
 
 
 def orders_table(metadata: MetaData, prefix: str) -> Table:
-    """What orders are filtered by, and the folded state; all else is in the acceptance."""
+    """What orders are filtered by, and the folded state; all else is in the acceptance.
+
+    `attempt` is the open or next one of the step that the order stands at; `wake_at` and
+    `wake_stage` are what a resting order waits for.
+    """
     table = Table(
         f"{prefix}orders",
         metadata,
@@ -68,6 +80,11 @@ def orders_table(metadata: MetaData, prefix: str) -> Table:
         Column("run", Integer, nullable=False),
         Column("sequence", Integer, nullable=False),
         Column("lane_offset", Place, nullable=False),
+        Column("passes", Place, nullable=False),
+        Column("behind", Text),
+        Column("attempt", Integer),
+        Column("wake_at", Place),
+        Column("wake_stage", Text),
         Column("updated", Place, nullable=False),
         Column("last_place", Place, nullable=False),
         Column("state", LargeBinary, nullable=False),
@@ -87,6 +104,7 @@ def _indexes(table: Table, prefix: str) -> None:
         f"{prefix}orders_lane",
         columns.lane,
         columns.lane_offset,
+        columns.passes,
         sqlite_where=unfinished(table),
         postgresql_where=unfinished(table),
     )
@@ -98,14 +116,31 @@ def _indexes(table: Table, prefix: str) -> None:
         sqlite_where=incomplete(table),
         postgresql_where=incomplete(table),
     )
+    Index(
+        f"{prefix}orders_awaited",
+        columns.place,
+        sqlite_where=awaited(table),
+        postgresql_where=awaited(table),
+    )
 
 
-def unfinished(table: Table) -> ColumnElement[bool]:
+def unfinished(table: FromClause) -> ColumnElement[bool]:
     """Orders that have not ended; written out, so that a query is seen to fit the small index."""
-    return table.c.status.not_in([literal_column("'complete'"), literal_column("'failed'")])
+    ends = ("'complete'", "'failed'", "'cancelled'")
+    return table.c.status.not_in([literal_column(end) for end in ends])
 
 
-def incomplete(table: Table) -> ColumnElement[bool]:
+def awaited(table: FromClause) -> ColumnElement[bool]:
+    """Orders that rest until a time, a stage or another order lets them go on."""
+    columns = table.c
+    return or_(
+        columns.wake_at.is_not(None),
+        columns.wake_stage.is_not(None),
+        columns.status == literal_column("'queued'"),
+    )
+
+
+def incomplete(table: FromClause) -> ColumnElement[bool]:
     """All but the mass of orders that ended well; written out for the same reason."""
     return table.c.status != literal_column("'complete'")
 
@@ -113,11 +148,6 @@ def incomplete(table: Table) -> ColumnElement[bool]:
 def orders_bulk(table: Table, dialect: Dialect) -> Bulk:
     """What `OrdersView` writes with."""
     return Bulk(upsert(table, dialect, _CHANGING), table, dialect)
-
-
-def microseconds(moment: datetime) -> int:
-    """Microseconds since 1970: a number that both databases keep alike."""
-    return (moment - EPOCH) // _MICROSECOND
 
 
 def status_word(state: State) -> str:
@@ -131,19 +161,26 @@ class OrdersView:
     def __init__(self, bulk: Bulk) -> None:
         self._bulk = bulk
         self._last: dict[int, Change] = {}
+        self._fingerprints: dict[int, bytes] = {}
 
     def apply(self, change: Change) -> None:
         """The newest state replaces the one before."""
         self._last[change.order_place] = change
+        fact = change.event.fact
+        if isinstance(fact, OrderAccepted):
+            self._fingerprints[change.order_place] = fact.fingerprint
 
     def write(self, connection: Connection) -> None:
         """One upsert per order."""
-        self._bulk.write(connection, [_row(change) for change in self._last.values()])
+        rows = [
+            _row(change, self._fingerprints.get(place, b"")) for place, change in self._last.items()
+        ]
+        self._bulk.write(connection, rows)
 
 
-def _row(change: Change) -> tuple[Any, ...]:
+def _row(change: Change, fingerprint: bytes) -> tuple[Any, ...]:
+    """The row; `fingerprint` is what the order was accepted with, whatever it was amended to."""
     order, accepted = change.after, change.after.accepted
-    error = _error(order)
     return (
         change.order_place,
         order.id,
@@ -156,34 +193,52 @@ def _row(change: Change) -> tuple[Any, ...]:
         indexable(accepted.subscription_reference),
         indexable(accepted.owner),
         accepted.config_version,
-        accepted.fingerprint,
+        fingerprint,
         microseconds(order.created),
         status_word(order.state),
-        _stage(order),
-        *error,
+        *_standing(order),
         order.run,
         order.sequence,
         order.offset,
+        order.passes,
+        order.behind,
+        *_awaits(order),
         microseconds(order.updated),
         change.place,
         state_bytes(order),
     )
 
 
-def _stage(order: Order) -> str | None:
-    """The plugin that the order stands at; None behind the last one."""
-    step = order.step
-    return None if step is None else indexable(step.plugin)
+def _standing(order: Order) -> tuple[str | None, ...]:
+    """The plugin that the order stands at; code, step and plugin of what stopped or delays it."""
+    at = standing(order)
+    if at is None:
+        return None, None, None, None
+    step, progress = order.accepted.waybill[at], order.progress[at]
+    plugin = indexable(step.plugin)
+    if progress.failure is None or progress.status not in _TROUBLED:
+        return plugin, None, None, None
+    return plugin, indexable(progress.failure.code), indexable(step.id), plugin
 
 
-def _error(order: Order) -> tuple[str | None, str | None, str | None]:
-    """Code, step and plugin of what stopped the order."""
-    if order.state is State.IN_DOUBT:
-        step, failure = order.step, order.progress[order.position].failure
-    elif order.failure is not None:
-        step, failure = order.step, order.failure
-    else:
-        return None, None, None
-    assert step is not None
-    assert failure is not None
-    return indexable(failure.code), indexable(step.id), indexable(step.plugin)
+_TROUBLED = frozenset(
+    {
+        StepStatus.FAILED,
+        StepStatus.IN_DOUBT,
+        StepStatus.WAITING,
+        StepStatus.COMPENSATING,
+        StepStatus.COMPENSATION_FAILED,
+    }
+)
+
+
+def _awaits(order: Order) -> tuple[int | None, int | None, str | None]:
+    """The attempt that is open or comes next; the time or the stage that a resting order awaits."""
+    at = standing(order)
+    attempt = None if at is None else order.progress[at].attempt
+    awaited = wake(order)
+    if awaited is None:
+        return attempt, None, None
+    due = None if awaited.due is None else microseconds(awaited.due)
+    stage = None if awaited.stage is None else indexable(awaited.stage)
+    return attempt, due, stage

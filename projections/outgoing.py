@@ -15,11 +15,14 @@ from projections.store import OUTLET, Store
 from projections.tables import insert_into, parted, place_of
 from projections.viewset import ViewSet
 from schemas.codec import decode
-from schemas.events import Event
-from streams.core.order import ENDED, Order, evolve
+from schemas.events import Event, Fact, OrderAmended, OrderReopened
+from streams.core.evolve import evolve
+from streams.core.order import ENDED, Order, State
 
 _REMEMBERED = 4_000
 """Orders on their way that are kept at hand; others are folded from their acceptance again."""
+
+_NEWS: Mapping[type[Fact], str] = {OrderAmended: "amended", OrderReopened: "reopened"}
 
 
 class AnotherOutletError(Exception):
@@ -33,6 +36,27 @@ class Outgoing:
     event: Event
     before: Order | None
     after: Order
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the order's state is another one now."""
+        return self.before is None or self.before.state is not self.after.state
+
+    @property
+    def news(self) -> str | None:
+        """What subscribers are told has become of the order; None where they are told nothing.
+
+        The new state, unless the fact says more than the state that it leads to.
+        """
+        named = _NEWS.get(type(self.event.fact))
+        if named is not None:
+            return named
+        return self.after.state.value if self.is_change else None
+
+    @property
+    def ends(self) -> State | None:
+        """How the order has ended right now; every end of a run is one once."""
+        return self.after.state if self.is_change and self.after.state in ENDED else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,25 +7,30 @@ copies of all callouts would be the largest part of the store.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, assert_never
+from typing import Any
 
-from projections.shapes import iso
+from projections.moments import iso
+from projections.wording import line_of
 from schemas.events import (
+    CommandReceived,
+    CompensationFailed,
+    CompensationSucceeded,
     Event,
-    Fact,
-    MainPhaseCompleted,
     OrderAccepted,
-    OrderCompleted,
-    OrderFailed,
     StepFailed,
     StepInDoubt,
-    StepResult,
-    StepSkipped,
-    StepStarted,
     StepSucceeded,
 )
 from schemas.steps import Body, Callout, Failure
 from streams.core.ids import derived_uuid
+
+WITH_CALLOUTS = (
+    StepSucceeded,
+    StepFailed,
+    StepInDoubt,
+    CompensationSucceeded,
+    CompensationFailed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +54,28 @@ def process_events(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def plugins_of(entries: Sequence[Entry]) -> dict[str, str]:
-    """The plugin of each step of the order's waybill."""
-    accepted = entries[0].event.fact if entries else None
-    waybill = accepted.waybill if isinstance(accepted, OrderAccepted) else ()
-    return {step.id: step.plugin for step in waybill}
+    """The plugin of each step of the order's waybill, and of those that it had or got later."""
+    plugins: dict[str, str] = {}
+    for entry in entries:
+        fact = entry.event.fact
+        if isinstance(fact, OrderAccepted):
+            plugins.update({step.id: step.plugin for step in fact.waybill})
+        elif isinstance(fact, CommandReceived) and fact.revision is not None:
+            plugins.update({step.id: step.plugin for step in fact.revision.waybill})
+    return plugins
 
 
 def apply(record: dict[str, Any], event: Event, plugins: Mapping[str, str]) -> None:
     """Add to the record of a run what `event` says; `plugins` by step id."""
     fact = event.fact
     at = event.envelope.occurred_at
-    if isinstance(fact, StepResult) and not isinstance(fact, StepSkipped):
+    if isinstance(fact, WITH_CALLOUTS):
         plugin = plugins.get(fact.step, fact.step)
         record["callouts"] += [callout_shape(callout, plugin) for callout in fact.callouts]
-    if isinstance(fact, StepFailed | StepInDoubt):
+    if isinstance(fact, StepFailed | StepInDoubt | CompensationFailed):
         plugin = plugins.get(fact.step, fact.step)
         record["errors"].append(_error(plugin, fact.failure))
-    level, message = _log(fact)
+    level, message = line_of(event)
     record["logs"].append({"at": iso(at), "level": level, "message": message})
 
 
@@ -109,36 +119,3 @@ def _body(body: Body) -> dict[str, Any]:
 
 def _error(plugin: str, failure: Failure) -> dict[str, str]:
     return {"name": plugin, "message": failure.message, "code": failure.code}
-
-
-def _log(fact: Fact) -> tuple[str, str]:
-    match fact:
-        case StepFailed(failure=failure):
-            return "error", f"step {fact.step} failed: {failure.message} ({failure.code})"
-        case StepInDoubt(failure=failure):
-            return "error", f"step {fact.step} is in doubt: {failure.message} ({failure.code})"
-        case OrderFailed(failure=failure):
-            return "error", f"order failed at step {fact.step}: {failure.message} ({failure.code})"
-        case OrderCompleted():
-            return "info", fact.completion
-        case _:
-            return "info", _news(fact)
-
-
-def _news(
-    fact: OrderAccepted | StepSucceeded | StepSkipped | StepStarted | MainPhaseCompleted,
-) -> str:
-    match fact:
-        case OrderAccepted():
-            steps = ", ".join(step.id for step in fact.waybill)
-            return f"order accepted under configuration {fact.config_version}: {steps}"
-        case StepSucceeded():
-            return f"step {fact.step} succeeded"
-        case StepSkipped():
-            return f"step {fact.step} skipped: {fact.reason}"
-        case StepStarted():
-            return f"step {fact.step} started, attempt {fact.attempt}"
-        case MainPhaseCompleted():
-            return "main phase completed"
-        case _:
-            assert_never(fact)

@@ -1,13 +1,18 @@
 """What the API asks of the store; every lookup is by tenant."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
-from projections.orders import incomplete, microseconds
+from projections import command_queries
+from projections.attention_queries import attention, of_cause
+from projections.command_queries import pauses
+from projections.moments import microseconds
+from projections.orders import incomplete
 from projections.process_events import Entry, plugins_of, process_events
 from projections.shapes import order_shape
 from projections.snapshots import order_of
@@ -17,7 +22,7 @@ from projections.tables import indexable, parted
 from projections.timeline_shape import timeline_entry
 from projections.viewset import ViewSet
 from schemas.codec import decode
-from streams.core.order import Order
+from streams.core.order import Order, State
 
 LIMIT = 100
 MOST = 200
@@ -35,7 +40,9 @@ class OrderFilters:
     """Which orders; what is None does not matter.
 
     `stage` is the plugin that the order stands at. `since` (included) and `until` bound when it
-    was created. `q` begins its id, order reference or external id.
+    was created. `q` begins its id, order reference or external id. `attention`, `plugin` and `code`
+    are a cause of the attention view (`deferred`: `code` is the stage); `error_code` is the code
+    of what stopped or delays it.
     """
 
     external_id: str | None = None
@@ -45,6 +52,10 @@ class OrderFilters:
     since: datetime | None = None
     until: datetime | None = None
     q: str | None = None
+    attention: str | None = None
+    plugin: str | None = None
+    code: str | None = None
+    error_code: str | None = None
 
 
 class KnownOrder(NamedTuple):
@@ -53,6 +64,13 @@ class KnownOrder(NamedTuple):
     id: str
     lane: str
     fingerprint: bytes
+
+
+class Matching(NamedTuple):
+    """Orders as (id, lane), the newest first, and the cursor of those that follow."""
+
+    orders: list[tuple[str, str]]
+    following: str | None
 
 
 class Queries:
@@ -72,8 +90,12 @@ class Queries:
 
     def order(self, tenant: str, order_id: str) -> dict[str, Any] | None:
         """The Order shape, or None."""
-        found = self.folded(tenant, order_id)
-        return None if found is None else order_shape(found)
+        with self._store.reading() as (connection, tables):
+            orders = tables.orders.c
+            row = connection.execute(
+                _with_acceptance(tables).where(orders.id == order_id, orders.tenant == tenant)
+            ).one_or_none()
+            return None if row is None else _shapes(connection, tables, [row])[0]
 
     def orders(
         self, tenant: str, filters: OrderFilters, cursor: str | None = None, limit: int = LIMIT
@@ -81,12 +103,39 @@ class Queries:
         """A page of Order shapes, newest first. `CursorError` where the cursor is none."""
         limit = max(1, min(limit, MOST))
         with self._store.reading() as (connection, tables):
-            rows = connection.execute(_page(tables, tenant, filters, cursor).limit(limit + 1)).all()
+            page = _page(_with_acceptance(tables), tables, tenant, filters, cursor)
+            rows = connection.execute(page.limit(limit + 1)).all()
+            more = len(rows) > limit
+            rows = rows[:limit]
+            shapes = _shapes(connection, tables, rows)
+        following = _cursor(rows[-1].created, rows[-1].place) if more else None
+        return {"items": shapes, "next": following}
+
+    def matching(
+        self, tenant: str, filters: OrderFilters, cursor: str | None = None, limit: int = MOST
+    ) -> Matching:
+        """The ids of the orders that `orders` would show, at most `limit`, cheaply."""
+        with self._store.reading() as (connection, tables):
+            orders = tables.orders.c
+            query = select(orders.id, orders.lane, orders.created, orders.place)
+            page = _page(query, tables, tenant, filters, cursor)
+            rows = connection.execute(page.limit(limit + 1)).all()
         more = len(rows) > limit
         rows = rows[:limit]
         following = _cursor(rows[-1].created, rows[-1].place) if more else None
-        shapes = [order_shape(order_of(row.state, row.value)) for row in rows]
-        return {"items": shapes, "next": following}
+        return Matching([(row.id, row.lane) for row in rows], following)
+
+    def count(self, tenant: str, filters: OrderFilters) -> dict[str, int]:
+        """How many orders there are of that kind, by status."""
+        with self._store.reading() as (connection, tables):
+            orders = tables.orders.c
+            rows = connection.execute(
+                select(orders.status, func.count())
+                .where(orders.tenant == tenant, *conditions(tables, filters))
+                .group_by(orders.status)
+                .order_by(orders.status)
+            )
+            return dict(rows.tuples().all())
 
     def timeline(self, tenant: str, order_id: str) -> dict[str, Any] | None:
         """Every applied event of the order, in log order; None where there is no such order."""
@@ -115,22 +164,24 @@ class Queries:
         return None if row is None else KnownOrder(*row)
 
     def attention(self, tenant: str) -> list[dict[str, Any]]:
-        """How many orders need a person, by what stopped them: the most frequent cause first."""
+        """What needs a person, by cause; see `attention_queries.attention`."""
         with self._store.reading() as (connection, tables):
-            columns = tables.attention.c
-            count = func.count(columns.order_place.distinct()).label("orders")
-            cause = (columns.kind, columns.code, columns.plugin)
-            rows = (
-                connection.execute(
-                    select(*cause, count)
-                    .where(columns.tenant == tenant)
-                    .group_by(*cause)
-                    .order_by(count.desc(), *cause)
-                )
-                .mappings()
-                .all()
-            )
-        return [dict(row) for row in rows]
+            return attention(connection, tables, tenant)
+
+    def command(self, tenant: str, command_id: str) -> dict[str, Any] | None:
+        """One command and how it was answered, or None while it is not in the view."""
+        with self._store.reading() as (connection, tables):
+            return command_queries.command(connection, tables, tenant, command_id)
+
+    def commands_of(self, tenant: str, order_id: str) -> list[dict[str, Any]]:
+        """All commands of an order, first come first."""
+        with self._store.reading() as (connection, tables):
+            return command_queries.commands_of(connection, tables, tenant, order_id)
+
+    def bulk_progress(self, tenant: str, bulk: str) -> dict[str, Any] | None:
+        """How far a bulk is; None while none of its commands is in the view."""
+        with self._store.reading() as (connection, tables):
+            return command_queries.bulk_progress(connection, tables, tenant, bulk)
 
     def stages(self, tenant: str) -> list[dict[str, Any]]:
         """Counts of each stage since the beginning of the log; durations in milliseconds."""
@@ -178,16 +229,26 @@ def _folded(connection: Connection, tables: ViewSet, tenant: str, order_id: str)
     return None if row is None else order_of(row.state, row.value)
 
 
+def _shapes(
+    connection: Connection, tables: ViewSet, rows: Sequence[Row[Any]]
+) -> list[dict[str, Any]]:
+    paused = [row.place for row in rows if row.status == State.PAUSED.value]
+    by = pauses(connection, tables, paused) if paused else {}
+    return [order_shape(order_of(row.state, row.value), by.get(row.place)) for row in rows]
+
+
 def _with_acceptance(tables: ViewSet) -> Select[Any]:
     orders, timeline = tables.orders.c, tables.timeline.c
-    return select(orders.created, orders.place, orders.state, timeline.value).join(
+    return select(orders.created, orders.place, orders.status, orders.state, timeline.value).join(
         tables.timeline, timeline.place == orders.place
     )
 
 
-def _page(tables: ViewSet, tenant: str, filters: OrderFilters, cursor: str | None) -> Select[Any]:
+def _page(
+    query: Select[Any], tables: ViewSet, tenant: str, filters: OrderFilters, cursor: str | None
+) -> Select[Any]:
     orders = tables.orders.c
-    query = _with_acceptance(tables).where(orders.tenant == tenant, *_conditions(tables, filters))
+    query = query.where(orders.tenant == tenant, *conditions(tables, filters))
     if cursor is not None:
         created, place = _position(cursor)
         query = query.where(
@@ -199,16 +260,18 @@ def _page(tables: ViewSet, tenant: str, filters: OrderFilters, cursor: str | Non
     return query.order_by(orders.created.desc(), orders.place.desc())
 
 
-def _conditions(tables: ViewSet, filters: OrderFilters) -> list[ColumnElement[bool]]:
+def conditions(tables: ViewSet, filters: OrderFilters) -> list[ColumnElement[bool]]:
+    """What an order fulfils that the filters find; the tenant is asked for beside it."""
     orders = tables.orders.c
     conditions: list[ColumnElement[bool]] = []
-    for name in ("external_id", "order_type", "stage", "status"):
+    for name in ("external_id", "order_type", "stage", "status", "error_code"):
         value = getattr(filters, name)
         if value is not None:
             conditions.append(orders[name] == indexable(value))
     if filters.status not in {None, "complete"}:
         # Said outright, so that the database sees that the small index will do.
         conditions.append(incomplete(tables.orders))
+    conditions += of_cause(tables, filters.attention, filters.plugin, filters.code)
     if filters.since is not None:
         conditions.append(orders.created >= microseconds(filters.since))
     if filters.until is not None:

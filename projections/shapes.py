@@ -1,16 +1,21 @@
 """What the outside sees of an order: the shapes of the API, from the folded order alone."""
 
-from datetime import datetime
 from typing import Any
 
+from projections.moments import iso
 from projections.orders import status_word
-from schemas.steps import Failure, WaybillStep
+from projections.standing import Pause, next_action, stopped_at
+from schemas.events import CommandReceived
+from schemas.steps import WaybillStep
 from streams.core.decide import CHANGE_COMPLETE, COMPLETIONS
 from streams.core.order import Order, Progress, State
 
 
-def order_shape(order: Order) -> dict[str, Any]:
-    """The Order shape. Nothing of the document and nothing sealed is in it."""
+def order_shape(order: Order, pause: Pause | None = None) -> dict[str, Any]:
+    """The Order shape. Nothing of the document and nothing sealed is in it.
+
+    `pause` is who paused the order, where it is paused and somebody has looked.
+    """
     accepted = order.accepted
     return {
         "id": order.id,
@@ -25,7 +30,9 @@ def order_shape(order: Order) -> dict[str, Any]:
         "updated": iso(order.updated),
         "config_version": accepted.config_version,
         "lane": order.lane,
-        "next_action": next_action(order),
+        "next_action": next_action(order, pause),
+        "queued_behind": order.behind,
+        "pending_commands": [_command(command) for command in order.pending],
         "steps": [
             _step(step, progress)
             for step, progress in zip(accepted.waybill, order.progress, strict=True)
@@ -34,11 +41,6 @@ def order_shape(order: Order) -> dict[str, Any]:
         "completion": completion(order),
         "error": order_error(order),
     }
-
-
-def iso(moment: datetime | None) -> str | None:
-    """ISO 8601 with the offset +00:00."""
-    return None if moment is None else moment.isoformat()
 
 
 def completion(order: Order) -> str | None:
@@ -63,29 +65,8 @@ def order_error(order: Order) -> dict[str, Any] | None:
     }
 
 
-def stopped_at(order: Order) -> tuple[WaybillStep, Failure] | None:
-    """The step that stopped the order, and why; None where nothing did."""
-    step = order.step
-    failure = order.failure
-    if order.state is State.IN_DOUBT:
-        failure = order.progress[order.position].failure
-    return None if step is None or failure is None else (step, failure)
-
-
-def next_action(order: Order) -> str:
-    """What happens next, in words for people."""
-    stopped = stopped_at(order)
-    match order.state:
-        case State.COMPLETED:
-            return "none"
-        case State.FAILED | State.IN_DOUBT if stopped is not None:
-            step, failure = stopped
-            became = "failed" if order.state is State.FAILED else "has an unknown outcome"
-            return f"needs a person: step {step.id} {became} ({failure.code})"
-    step_next = order.open_step
-    if step_next is not None:
-        return f"runs step {step_next.id}"
-    return "ends as failed" if order.failure is not None else "ends its phase"
+def _command(command: CommandReceived) -> dict[str, Any]:
+    return {"id": command.command, "kind": command.kind.value, "step": command.step}
 
 
 def _step(step: WaybillStep, progress: Progress) -> dict[str, Any]:
@@ -98,6 +79,9 @@ def _step(step: WaybillStep, progress: Progress) -> dict[str, Any]:
         "critical": step.critical,
         "status": progress.status.value,
         "attempts": progress.attempts,
+        "attempt": progress.attempt,
+        "next_attempt": iso(progress.retry_at),
+        "deferred_by": progress.stage,
         "error": None
         if failure is None
         else {"code": failure.code, "kind": failure.kind.value, "message": failure.message},

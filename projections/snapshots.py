@@ -1,20 +1,46 @@
-"""Snapshots for workers: how far the store is, and orders as it holds them."""
+"""Snapshots for workers: how far the store is, orders as it holds them, and what wakes them."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, bindparam, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Dialect,
+    Select,
+    String,
+    and_,
+    bindparam,
+    exists,
+    select,
+    tuple_,
+    union_all,
+)
 
+from projections.moments import moment_of
+from projections.orders import awaited, unfinished
 from projections.store import Store
-from projections.tables import place_of
+from projections.tables import indexable, listed, member_of, parted, place_of
 from projections.viewset import ViewSet
 from schemas.codec import decode
 from schemas.events import OrderAccepted
 from streams.core.order import Order
 from streams.core.snapshot import restored
 
-_AT_ONCE = 500
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+
+class Wake(NamedTuple):
+    """What lets a resting order go on that nothing in the log will tell of.
+
+    `due` for time, `stage` for a stage; a queued order with none before it is due at once.
+    """
+
+    partition: int
+    order_id: str
+    lane: str
+    due: datetime | None
+    stage: str | None
 
 
 class Snapshots:
@@ -31,49 +57,115 @@ class Snapshots:
         """The last applied offset by partition; -1, or no entry, where there is none."""
         return self._store.applied()
 
-    def begun_elsewhere(self, begun: Mapping[str, tuple[int, int]]) -> set[str]:
-        """Those of these orders that the store has with an acceptance at another place.
+    def load(
+        self,
+        begun: Mapping[str, tuple[int, int]],
+        wanted: Collection[str],
+        lanes: Collection[str],
+    ) -> dict[str, Order]:
+        """Orders as the store holds them, complete with their acceptance, all of one moment.
 
-        `begun` has the place (partition, offset) of the acceptance that was read. An order whose
-        acceptance is the one in the store, or that is not in the store, begins right here.
+        Of `begun`, which has the place (partition, offset) of the acceptance that was read, those
+        that the store has with an acceptance at another place: the others begin right here. All
+        of `wanted` that it knows, and all unfinished orders of `lanes`.
         """
-        with self._store.reading() as (connection, tables):
-            rows = tables.orders.c
-            query = select(rows.id, rows.place).where(rows.id.in_(_IDS))
-            return {
-                order_id
-                for part in _portions(list(begun))
-                for order_id, place in connection.execute(query, {"ids": part})
-                if place != place_of(*begun[order_id])
-            }
-
-    def load(self, order_ids: Iterable[str]) -> dict[str, Order]:
-        """The orders of these ids that the store knows, complete with their acceptance."""
-        ids = list(order_ids)
-        if not ids:
+        if not (begun or wanted or lanes):
             return {}
+        here = [place_of(*place) for order_id, place in begun.items() if order_id not in wanted]
+        ids = [*begun, *wanted]
         with self._store.reading() as (connection, tables):
-            return load_orders(connection, tables, ids)
+            return load_orders(connection, tables, _Asked(ids, lanes, here))
+
+    def wakes(self, partitions: Collection[int]) -> list[Wake]:
+        """What wakes the resting orders of these partitions."""
+        with self._store.reading() as (connection, tables):
+            query = _wakes(tables)
+            return [
+                _wake(row)
+                for partition in sorted(partitions)
+                for row in connection.execute(
+                    query, {"first": place_of(partition, 0), "behind": place_of(partition + 1, -1)}
+                )
+            ]
 
 
-def load_orders(connection: Connection, tables: ViewSet, ids: list[str]) -> dict[str, Order]:
-    """As `Snapshots.load`, within a transaction."""
-    orders, timeline = tables.orders.c, tables.timeline.c
-    query = (
-        select(orders.id, orders.state, timeline.value)
-        .join(tables.timeline, timeline.place == orders.place)
-        .where(orders.id.in_(_IDS))
+class _Asked(NamedTuple):
+    """Orders by id, unfinished ones by lane, and the places of acceptances that are left out."""
+
+    ids: Collection[str]
+    lanes: Collection[str]
+    without: Collection[int] = ()
+
+
+def load_orders(connection: Connection, tables: ViewSet, asked: _Asked) -> dict[str, Order]:
+    """One round trip, however much is asked; most often there is nothing to be found."""
+    dialect = connection.dialect
+    given = (
+        listed(asked.ids, dialect),
+        listed(asked.without, dialect),
+        listed([indexable(lane) for lane in asked.lanes], dialect),
+        listed(asked.without, dialect),
     )
-    found: dict[str, Order] = {}
-    for part in _portions(ids):
-        for order_id, state, value in connection.execute(query, {"ids": part}):
-            found[order_id] = order_of(state, value)
-    return found
+    rows = connection.exec_driver_sql(_load(tables, dialect), given)
+    return {order_id: order_of(state, value) for order_id, state, value in rows}
 
 
-def _portions(ids: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), _AT_ONCE):
-        yield ids[start : start + _AT_ONCE]
+@lru_cache(maxsize=8)
+def _load(tables: ViewSet, dialect: Dialect) -> str:
+    """The text of the query: rendering it each time would cost more than answering it."""
+    orders, timeline = tables.orders.c, tables.timeline.c
+    columns = select(orders.id, orders.state, timeline.value).join(
+        tables.timeline, timeline.place == orders.place
+    )
+    away = ~member_of(orders.place, "without", BigInteger(), dialect)
+    by_id = columns.where(member_of(orders.id, "ids", String(), dialect), away)
+    by_lane = columns.where(
+        member_of(orders.lane, "lanes", String(), dialect), unfinished(tables.orders), away
+    )
+    compiled = union_all(by_id, by_lane).compile(dialect=dialect)
+    assert compiled.positiontup == ["ids", "without", "lanes", "without"]
+    return str(compiled)
+
+
+@lru_cache(maxsize=8)
+def _wakes(tables: ViewSet) -> Select[Any]:
+    """Those that wait for a time or a stage, and the queued ones at the head of their lane."""
+    orders, earlier = tables.orders.c, tables.orders.alias()
+    before = (
+        select(earlier.c.place)
+        .where(
+            earlier.c.lane == orders.lane,
+            unfinished(earlier),
+            tuple_(earlier.c.lane_offset, earlier.c.passes)
+            < tuple_(orders.lane_offset, orders.passes),
+        )
+        .correlate(tables.orders)
+    )
+    return select(
+        orders.place,
+        orders.id,
+        orders.lane,
+        orders.status,
+        orders.updated,
+        orders.wake_at,
+        orders.wake_stage,
+    ).where(
+        orders.place >= bindparam("first"),
+        orders.place < bindparam("behind"),
+        awaited(tables.orders),
+        ~and_(orders.status == "queued", exists(before)),
+    )
+
+
+def _wake(row: Any) -> Wake:
+    due = row.updated if row.status == "queued" else row.wake_at
+    return Wake(
+        partition=parted(row.place)[0],
+        order_id=row.id,
+        lane=row.lane,
+        due=None if due is None else moment_of(due),
+        stage=row.wake_stage,
+    )
 
 
 def order_of(state: bytes, acceptance: bytes) -> Order:

@@ -7,11 +7,42 @@ from sqlalchemy import Column, Connection, Dialect, Integer, MetaData, Table
 
 from projections.change import Change
 from projections.tables import Bulk, Place, Text, counting, indexable, parted
-from schemas.events import StepFailed, StepInDoubt, StepResult, StepSkipped, StepSucceeded
+from schemas.events import (
+    CompensationFailed,
+    CompensationSucceeded,
+    StepDeferred,
+    StepFailed,
+    StepInDoubt,
+    StepResult,
+    StepSkipped,
+    StepSucceeded,
+)
 
-COUNTS = ("attempts", "succeeded", "failed", "in_doubt", "skipped", "callouts", "duration_ms")
+COUNTS = (
+    "attempts",
+    "succeeded",
+    "failed",
+    "in_doubt",
+    "skipped",
+    "deferred",
+    "compensated",
+    "compensation_failed",
+    "repeated",
+    "callouts",
+    "duration_ms",
+)
+"""`attempts` are those that were sent; `repeated` failures are followed by another attempt."""
 
-_COLUMN_OF = {StepSucceeded: 1, StepFailed: 2, StepInDoubt: 3, StepSkipped: 4}
+_COLUMN_OF = {
+    StepSucceeded: 1,
+    StepFailed: 2,
+    StepInDoubt: 3,
+    StepSkipped: 4,
+    StepDeferred: 5,
+    CompensationSucceeded: 6,
+    CompensationFailed: 7,
+}
+_REPEATED, _CALLOUTS, _DURATION = 8, 9, 10
 
 
 def statistics_table(metadata: MetaData, prefix: str) -> Table:
@@ -41,16 +72,18 @@ class StatisticsView:
     def apply(self, change: Change) -> None:
         """Count a result; other events say nothing about a stage."""
         fact, before = change.event.fact, change.before
-        if not isinstance(fact, StepResult) or before is None or before.step is None:
+        if not isinstance(fact, StepResult) or before is None or before.open_step is None:
             return
         partition, _ = parted(change.place)
-        counts = self._counts[partition, before.tenant, before.step.plugin]
+        counts = self._counts[partition, before.tenant, before.open_step.plugin]
         counts[_COLUMN_OF[type(fact)]] += 1
-        if isinstance(fact, StepSkipped):
+        if isinstance(fact, StepSkipped | StepDeferred):
             return
         counts[0] += 1
-        counts[5] += len(fact.callouts)
-        counts[6] += sum(round(callout.duration_ms) for callout in fact.callouts)
+        if isinstance(fact, StepFailed | CompensationFailed) and fact.next_attempt_at is not None:
+            counts[_REPEATED] += 1
+        counts[_CALLOUTS] += len(fact.callouts)
+        counts[_DURATION] += sum(round(callout.duration_ms) for callout in fact.callouts)
 
     def write(self, connection: Connection) -> None:
         """Add the counts of this transaction."""

@@ -1,12 +1,26 @@
 """What all tables share: column types that mean the same on both databases, and bulk writing."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Dialect, Integer, String, Table
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Integer,
+    String,
+    Table,
+    any_,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
+from sqlalchemy.types import TypeEngine
 
 Place = BigInteger().with_variant(Integer(), "sqlite")
 """A place in the log as one number; SQLite makes only an INTEGER key the row's own address."""
@@ -64,6 +78,21 @@ def counting(table: Table, dialect: Dialect, counts: Sequence[str]) -> Insert:
         index_elements=list(table.primary_key),
         set_={name: table.c[name] + statement.excluded[name] for name in counts},
     )
+
+
+def member_of(
+    column: ColumnElement[Any], name: str, kind: TypeEngine[Any], dialect: Dialect
+) -> ColumnElement[bool]:
+    """Whether the column is in the list that is bound as `name`, one value however long it is."""
+    if dialect.name == "postgresql":
+        return column == any_(bindparam(name, type_=postgresql.ARRAY(kind)))
+    values = func.json_each(bindparam(name)).table_valued("value")
+    return column.in_(select(values.c.value))
+
+
+def listed(values: Collection[Any], dialect: Dialect) -> Any:
+    """What to bind for `member_of`."""
+    return list(values) if dialect.name == "postgresql" else orjson.dumps(list(values)).decode()
 
 
 class Bulk:

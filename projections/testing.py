@@ -1,42 +1,31 @@
 """Histories for tests: valid logs with the repeats and late events that a real one has."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import orjson
 
+from projections.testing_facts import OUTCOMES, Choose, command, result
 from projections.writing import Record
 from schemas.codec import encode
 from schemas.envelope import Envelope
-from schemas.events import (
-    Event,
-    Fact,
-    OrderAccepted,
-    StepFailed,
-    StepInDoubt,
-    StepStarted,
-    StepSucceeded,
-)
-from schemas.steps import (
-    Body,
-    Callout,
-    ErrorKind,
-    Failure,
-    OnUnknown,
-    Phase,
-    Sealed,
-    WaybillStep,
-)
+from schemas.events import Event, Fact, OrderAccepted, StepStarted
+from schemas.steps import OnUnknown, Phase, Sealed, WaybillStep
 from streams.core import ids
-from streams.core.decide import Append, Rest, decide
-from streams.core.order import Order, evolve
-
-Choose = Callable[[int], int]
-"""`choose(n)` is a number from 0 to n - 1; the history follows from the choices alone."""
+from streams.core.decide import Rest, RunStep, Surroundings, decide
+from streams.core.evolve import evolve
+from streams.core.order import ENDED, Order
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-CRM = WaybillStep(id="salesforceV3", plugin="salesforceV3", service="crm")
+CRM = WaybillStep(
+    id="salesforceV3",
+    plugin="salesforceV3",
+    service="crm",
+    compensate=True,
+    reads=("customerDetails",),
+)
+UNDOABLE = WaybillStep(id="zuora", plugin="zuora", service="billing", compensate=True)
 BILLING = WaybillStep(id="zuora", plugin="zuora", service="billing")
 WAREHOUSE = WaybillStep(id="warehouse", plugin="calloutPlugin", service="callout", critical=False)
 ANNOUNCED = WaybillStep(
@@ -51,8 +40,8 @@ WAYBILLS = (
     (CRM, BILLING, WAREHOUSE, ENTITLEMENTS),
     (ANNOUNCED, NOTHING_TO_DO, BILLING, ENTITLEMENTS),
     (),
+    (CRM, UNDOABLE, WAREHOUSE),
 )
-_OUTCOMES = 6
 
 
 @dataclass(slots=True)
@@ -73,11 +62,21 @@ class History:
             self.orders[order_id] = order
         return event
 
+    def lane(self, lane: str) -> list[Order]:
+        """The unfinished orders of the lane."""
+        return [o for o in self.orders.values() if o.lane == lane and o.state not in ENDED]
 
-def acceptance(number: int, waybill: Sequence[WaybillStep], tenant: str = "default") -> Event:
-    """An order's first event."""
+
+def acceptance(
+    number: int,
+    waybill: Sequence[WaybillStep],
+    tenant: str = "default",
+    follows: int | None = None,
+) -> Event:
+    """An order's first event; `follows` is the number of an order whose lane it is in."""
     external = f"EXT-{number}"
-    subscription = ids.subscription_reference(tenant, external)
+    opened = external if follows is None else f"EXT-{follows}"
+    subscription = ids.subscription_reference(tenant, opened)
     lane = ids.lane_id(tenant, subscription)
     order_id = ids.order_id(tenant, external, lane)
     sealed = Sealed(
@@ -110,6 +109,7 @@ class Placed:
     lane: str
     at: datetime
     run: int = 1
+    actor: str = "worker"
 
 
 def event_of(fact: Fact, placed: Placed) -> Event:
@@ -121,51 +121,79 @@ def event_of(fact: Fact, placed: Placed) -> Event:
         order_id=placed.order_id,
         run=placed.run,
         occurred_at=placed.at,
-        actor="worker",
+        actor=placed.actor,
     )
     return Event(envelope, fact)
 
 
-def next_event(order: Order, choose: Choose) -> Event | None:
-    """What a worker might write next about the order; None where it rests."""
-    decision = decide(order, "worker-1")
+def next_event(order: Order, choose: Choose, lane: Iterable[Order] = ()) -> Event | None:
+    """What a worker might write next for the order; None where it rests.
+
+    An order that waits for a time or a stage is asked once that has come. The event may be about
+    another order of its `lane`.
+    """
     at = order.updated + timedelta(milliseconds=1 + choose(500), microseconds=choose(1000))
-    placed = Placed(order.id, order.tenant, order.lane, at, order.run)
+    lane = list(lane)
+    decision = decide(order, Surroundings("worker-1", at, lane))
+    if isinstance(decision, Rest):
+        if decision.due is None and decision.stage is None:
+            return None
+        at = max(at, decision.due or at)
+        decision = decide(order, Surroundings("worker-1", at, lane, admitted=True))
+    if isinstance(decision, RunStep):
+        fact: Fact = result(decision, order, at, choose(OUTCOMES))
+        return event_of(fact, Placed(order.id, order.tenant, order.lane, at, order.run))
     if isinstance(decision, Rest):
         return None
-    if isinstance(decision, Append):
-        return event_of(decision.fact, placed)
-    return event_of(_result(decision.step, decision.attempt, at, choose(_OUTCOMES)), placed)
+    about = decision.order
+    return event_of(decision.fact, Placed(about.id, about.tenant, about.lane, at, about.run))
 
 
 def random_history(choose: Choose, *, orders: int, partitions: int, most: int = 200) -> History:
-    """Orders interleaved, with repeated records, late results and events of unknown orders."""
+    """Orders interleaved, with commands, repeated records, late results and unknown orders.
+
+    Every third order is in the lane of the one before.
+    """
     history = History()
     home = {number: choose(partitions) for number in range(orders)}
-    events: dict[int, list[Event]] = {}
+    written: dict[int, list[Event]] = {}
     moving = list(range(orders))
-    for _ in range(most):
+    for turn in range(most):
         if not moving:
             break
         number = moving[choose(len(moving))]
-        written = events.setdefault(number, [])
-        event = _following(history, number, written, choose)
+        partition = home[number - 1 if number % 3 == _FOLLOWS else number]
+        event = _following(history, number, written.setdefault(number, []), choose)
+        if event is None and choose(4):
+            event = _asked(history, number, turn, choose)
         if event is None:
             moving.remove(number)
             continue
-        written.append(history.append(home[number], event))
+        written[number].append(history.append(partition, event))
         if choose(5) == 0:
-            history.append(home[number], written[choose(len(written))])
+            history.append(partition, written[number][choose(len(written[number]))])
     return history
+
+
+_FOLLOWS = 2
+
+
+def _accepted(number: int) -> Event:
+    tenant = f"tenant-{number // 3 % 2}"
+    follows = number - 1 if number % 3 == _FOLLOWS else None
+    return acceptance(number, WAYBILLS[number % len(WAYBILLS)], tenant, follows)
 
 
 def _following(
     history: History, number: int, written: Sequence[Event], choose: Choose
 ) -> Event | None:
-    accepted = acceptance(number, WAYBILLS[number % len(WAYBILLS)], f"tenant-{number % 2}")
+    """What comes next about the order, now and then a command."""
+    accepted = _accepted(number)
     order = history.orders.get(accepted.envelope.order_id)
+    if order is not None and choose(12) == 0:
+        return _asked(history, number, len(written), choose)
     if order is not None:
-        return next_event(order, choose)
+        return next_event(order, choose, history.lane(order.lane))
     if not written and choose(4) == 0:
         early = StepStarted(expected=0, step="zuora", attempt=1, worker="worker-0")
         envelope = accepted.envelope
@@ -174,34 +202,14 @@ def _following(
     return accepted
 
 
-def _result(step: str, attempt: int, at: datetime, outcome: int) -> Fact:
-    callouts = (_callout(step, attempt, at),)
-    failure = Failure(
-        kind=ErrorKind.DECLINED,
-        code="card_declined" if outcome == 0 else "timed_out",
-        message="the partner said no",
-        buyer_message="Please try another card.",
-        call="charge",
-        definite=outcome == 0,
-    )
-    if outcome == 0:
-        return StepFailed(step=step, attempt=attempt, failure=failure, callouts=callouts)
-    if outcome == 1:
-        return StepInDoubt(step=step, attempt=attempt, failure=failure, callouts=callouts)
-    output = {"accountId": f"A-{outcome}", "secretToken": "s3cret"}
-    return StepSucceeded(step=step, attempt=attempt, output=output, callouts=callouts)
+def _asked(history: History, number: int, turn: int, choose: Choose) -> Event | None:
+    """A command about the order, if it is there and has not had many of them."""
+    order = history.orders.get(_accepted(number).envelope.order_id)
+    if order is None or len(order.commands) >= _MOST_COMMANDS:
+        return None
+    at = order.updated + timedelta(seconds=1 + choose(30))
+    placed = Placed(order.id, order.tenant, order.lane, at, order.run, f"person-{choose(3)}")
+    return event_of(command(order, turn, choose), placed)
 
 
-def _callout(step: str, attempt: int, at: datetime) -> Callout:
-    return Callout(
-        call="charge",
-        attempt=attempt,
-        method="POST",
-        url=f"https://partner.example/{step}",
-        status=200,
-        started_at=at - timedelta(milliseconds=12),
-        duration_ms=12.4,
-        request=Body(of="order", length=100, sha256="a" * 64),
-        response=Body(text='{"ok": true}', length=12, sha256="b" * 64),
-        key="key-1",
-    )
+_MOST_COMMANDS = 6

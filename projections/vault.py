@@ -11,7 +11,7 @@ from threading import Lock
 
 from sqlalchemy import Connection, bindparam, delete, func, select
 
-from projections.orders import microseconds
+from projections.moments import microseconds
 from projections.store import DATA_KEYS, Store
 from projections.tables import insert_into
 from streams.core.sealing import (

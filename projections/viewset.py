@@ -19,11 +19,17 @@ from projections.attention import (
     attention_table,
 )
 from projections.change import View
+from projections.commands import (
+    CommandsView,
+    commands_answer,
+    commands_bulk,
+    commands_table,
+)
 from projections.orders import OrdersView, orders_bulk, orders_table
 from projections.statistics import StatisticsView, statistics_bulk, statistics_table
 from projections.timeline import TimelineView, timeline_bulk, timeline_table
 
-MEANING = 1
+MEANING = 2
 """Raised when rows get another meaning while their columns stay the same."""
 
 
@@ -37,6 +43,7 @@ class ViewSet:
     timeline: Table
     attention: Table
     statistics: Table
+    commands: Table
 
 
 @cache
@@ -50,6 +57,7 @@ def view_set(set_id: int) -> ViewSet:
         timeline=timeline_table(metadata, prefix),
         attention=attention_table(metadata, prefix),
         statistics=statistics_table(metadata, prefix),
+        commands=commands_table(metadata, prefix),
     )
 
 
@@ -75,4 +83,9 @@ def view_makers(tables: ViewSet, dialect: Dialect) -> tuple[Callable[[], View], 
             attention_removal(tables.attention),
         ),
         partial(StatisticsView, statistics_bulk(tables.statistics, dialect)),
+        partial(
+            CommandsView,
+            commands_bulk(tables.commands, dialect),
+            commands_answer(tables.commands),
+        ),
     )

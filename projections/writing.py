@@ -13,7 +13,8 @@ from projections.tables import insert_into, place_of
 from projections.viewset import ViewSet, view_makers
 from schemas.codec import UndecodableError, decode
 from schemas.events import Event, OrderAccepted
-from streams.core.order import ENDED, Order, evolve
+from streams.core.evolve import evolve
+from streams.core.order import ENDED, Order
 from streams.core.snapshot import restored
 
 _LOOKED_UP_AT_ONCE = 500

@@ -1,6 +1,7 @@
 """The outlet: follows the store's timeline and publishes what subscribers may see."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -10,10 +11,13 @@ import orjson
 
 from projections.outgoing import AnotherOutletError, Batch, Outgoing, OutgoingEvents
 from projections.shapes import order_shape
-from projections.store import Store
+from projections.store import Store, StoreError
 from schemas.events import (
+    CompensationFailed,
+    CompensationSucceeded,
     Event,
     Fact,
+    StepDeferred,
     StepFailed,
     StepInDoubt,
     StepSkipped,
@@ -21,6 +25,8 @@ from schemas.events import (
 )
 from streams.core.order import Order, State
 from streams.topics import Topics
+
+log = logging.getLogger(__name__)
 
 _Outbound: TypeAlias = tuple[str, bytes, bytes, list[tuple[str, bytes]]]
 """Topic, key, value, headers."""
@@ -34,6 +40,7 @@ the acknowledgement. Records of one key must keep their order."""
 _BATCH = 200
 _BUSY_S = 0.05
 _IDLE_S = 0.25
+_FAILING_S = 3.0
 _SLOWER = 1.3
 
 _STEPS: Mapping[type[Fact], str] = {
@@ -41,6 +48,9 @@ _STEPS: Mapping[type[Fact], str] = {
     StepFailed: "step_failed",
     StepInDoubt: "step_in_doubt",
     StepSkipped: "step_skipped",
+    StepDeferred: "step_deferred",
+    CompensationSucceeded: "step_compensated",
+    CompensationFailed: "step_compensation_failed",
 }
 _DOCUMENTS = 2_000
 
@@ -70,15 +80,22 @@ class Outlet:
         self._positions: dict[int, int] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Publish until `stop` is set. What the store or `send` raises ends it: start again."""
-        pause = _BUSY_S
+        """Publish until `stop` is set. What `StoreError` says only somebody else can mend.
+
+        A store or a Kafka that fails is waited for; then it goes on from the kept positions.
+        """
+        pause, longest = _BUSY_S, _IDLE_S
         while not stop.is_set():
             try:
-                worked = await self.publish()
+                worked, longest = await self.publish(), _IDLE_S
             except AnotherOutletError:
-                self._positions = None
-                worked = False
-            pause = _BUSY_S if worked else min(pause * _SLOWER, _IDLE_S)
+                self._positions, worked = None, False
+            except StoreError:
+                raise
+            except Exception as problem:  # noqa: BLE001 (each driver has its own; all mean: later)
+                log.warning("nothing is published for now: %r", problem)
+                self._positions, worked, longest = None, False, _FAILING_S
+            pause = _BUSY_S if worked else min(pause * _SLOWER, longest)
             if not worked:
                 await _pause(stop, pause)
 
@@ -127,9 +144,9 @@ class Outlet:
         known.update({partition: end for partition, (_, end) in moves.items()})
 
     def _records(self, outgoing: Outgoing) -> list[_Outbound]:
-        changed = outgoing.before is None or outgoing.before.state is not outgoing.after.state
+        news = outgoing.news
         step = _STEPS.get(type(outgoing.event.fact)) if self._published.step_results else None
-        if not changed and step is None:
+        if news is None and step is None:
             return []
         key = outgoing.after.lane.encode()
         value = orjson.dumps(published_order(outgoing.after, self._published.secrets))
@@ -139,21 +156,17 @@ class Outlet:
                 outgoing.event, f"{outgoing.event.envelope.event_id}-step", step
             )
             records.append((self._topics.order_updates, key, value, headers))
-        if changed:
-            state = outgoing.after.state
-            headers = cloud_event_headers(
-                outgoing.event, outgoing.event.envelope.event_id, state.value
-            )
-            records += [(topic, key, value, headers) for topic in self._topics_of(state)]
+        if news is not None:
+            headers = cloud_event_headers(outgoing.event, outgoing.event.envelope.event_id, news)
+            records += [(topic, key, value, headers) for topic in self._topics_of(outgoing.ends)]
         return records
 
-    def _topics_of(self, state: State) -> list[str]:
-        topics = [self._topics.order_updates]
-        if state is State.COMPLETED:
-            topics.append(self._topics.order_completed)
-        elif state is State.FAILED:
-            topics.append(self._topics.order_failed)
-        return topics
+    def _topics_of(self, end: State | None) -> list[str]:
+        if end is None:
+            return [self._topics.order_updates]
+        ends = self._topics
+        last = ends.order_completed if end is State.COMPLETED else ends.order_failed
+        return [ends.order_updates, last]
 
 
 def cloud_event_headers(event: Event, ce_id: str, kind: str) -> list[tuple[str, bytes]]:
@@ -178,7 +191,10 @@ def cloud_event_headers(event: Event, ce_id: str, kind: str) -> list[tuple[str, 
 
 
 def published_order(order: Order, secrets: Mapping[str, Collection[str]]) -> dict[str, Any]:
-    """The Order shape with its items and context; sealed sections are not in it."""
+    """The Order shape with its items and context; sealed sections are not in it.
+
+    Of steps that an amendment has taken out nobody knows any more what is secret.
+    """
     plugins = {step.id: step.plugin for step in order.accepted.waybill}
     context = {
         step: {
@@ -187,6 +203,7 @@ def published_order(order: Order, secrets: Mapping[str, Collection[str]]) -> dic
             if name not in secrets.get(plugins[step], ())
         }
         for step, output in order.context.items()
+        if step in plugins
     }
     return {**order_shape(order), "items": _items(order.accepted.document), "context": context}
 

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,7 +41,7 @@ def restored(state: bytes, accepted: OrderAccepted) -> Order:
     """The order whose `state_bytes` these are; a revised one brings what it was accepted as."""
     plain = orjson.loads(state)
     revised = plain.get("accepted")
-    plain["accepted"] = accepted if revised is None else _fact(revised)
+    plain["accepted"] = accepted if revised is None else _revised(revised, accepted)
     plain["state"] = State(plain["state"])
     plain["created"] = datetime.fromisoformat(plain["created"])
     plain["updated"] = datetime.fromisoformat(plain["updated"])
@@ -56,6 +57,18 @@ def restored(state: bytes, accepted: OrderAccepted) -> Order:
 
 def _text(fact: Fact) -> str:
     return base64.b64encode(encode(Event(_NOBODY, fact))).decode()
+
+
+def _revised(text: str, accepted: OrderAccepted) -> OrderAccepted:
+    """A revised waybill; with the accepted document where no amendment brought another one.
+
+    Whoever folds without documents writes none for an order whose document never changed.
+    """
+    revised = _fact(text)
+    assert isinstance(revised, OrderAccepted)
+    if revised.document:
+        return revised
+    return replace(revised, document=accepted.document, sealed=accepted.sealed)
 
 
 def _fact(text: str) -> Fact:

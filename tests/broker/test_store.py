@@ -123,9 +123,9 @@ def test_orders_come_back_from_the_store_when_they_are_no_longer_remembered(
             projector = Projector(store)
             projector.assign([partition])
             projector.apply(partition, [record])
-    assert Snapshots(store).load(history.orders) == history.orders
-    assert Snapshots(store).load(["order-unknown"]) == {}
-    assert Snapshots(store).load([]) == {}
+    assert Snapshots(store).load({}, history.orders, []) == history.orders
+    assert Snapshots(store).load({}, ["order-unknown"], []) == {}
+    assert Snapshots(store).load({}, [], []) == {}
 
 
 def test_both_databases_give_the_same_hashes(

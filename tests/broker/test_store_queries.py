@@ -168,7 +168,7 @@ def test_texts_that_a_database_would_refuse_stop_nothing(store: Store) -> None:
         assert isinstance(fact, OrderAccepted)
         history.append(0, replace(event, fact=replace(fact, external_id=external)))
     project(store, history)
-    assert Snapshots(store).load(history.orders) == history.orders
+    assert Snapshots(store).load({}, history.orders, []) == history.orders
     for order in history.orders.values():
         assert order.accepted.external_id is not None
         found = Queries(store).find_by_external_id("default", order.accepted.external_id)

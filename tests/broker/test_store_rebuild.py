@@ -133,7 +133,7 @@ def test_a_swap_amid_a_busy_projector_loses_nothing(store: Store) -> None:
         rejoined = running.result(60)
     assert [swap.set_id for swap in swaps] == [2, 3, 4]
     assert rejoined >= 1
-    assert Snapshots(store).load(history.orders) == history.orders
+    assert Snapshots(store).load({}, history.orders, []) == history.orders
     live_hashes = table_hashes(store, 4)
     rebuild(store, history.log, reader(history), ignore)
     assert table_hashes(store, 5) == live_hashes
@@ -174,4 +174,4 @@ def test_views_of_another_shape_must_be_rebuilt_first(store: Store, history: His
     with pytest.raises(StoreError):
         Queries(store).order("default", "order-1")
     rebuild(store, history.log, reader(history), ignore)
-    assert Snapshots(store).load(history.orders) == history.orders
+    assert Snapshots(store).load({}, history.orders, []) == history.orders
