@@ -48,7 +48,12 @@ class StageBook:
             known.hold(held=self._is_held(known.tenant, known.name))
 
     def share(self, fraction: float) -> None:
-        """This process has so much of the work, and so much of the limits."""
+        """This process has so much of the work, and so much of the limits.
+
+        Without any work, what it still has under way ends within the share that it had.
+        """
+        if fraction <= 0:
+            return
         self._share = fraction
         for stage in self._stages.values():
             stage.scale(fraction)
