@@ -10,7 +10,9 @@ import orjson
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from projections.order_book import OrderBook
 from projections.store import Store
+from projections.vault import Vault
 from projections.writing import Record
 from schemas.codec import encode
 from schemas.configuration import Configuration
@@ -19,12 +21,14 @@ from schemas.events import Event, Fact
 from schemas.steps import OnUnknown
 from streams.agents.projector import Projector
 from streams.core import ids
+from streams.core.commanding import Commanding
 from streams.core.intake import Intake, Prepared, Submission, acceptance
-from streams.core.sealing import DataKey, TenantKeys
+from streams.core.sealing import TenantKeys
 from streams.core.sequence import PluginFacts, Sequencer
 from streams.topics import Topics
 from waybill.api import ApiServices, build_api
 from waybill.api.auth import ApiKey, Gate
+from waybill.api.checking import CommandChecks
 from waybill.api.producing import KafkaUnavailableError, Outgoing
 from waybill.api.store import StoreReading
 from waybill.clock import monotonic, random_bytes
@@ -66,6 +70,17 @@ class Orders:
         return self.end
 
 
+@dataclass
+class Controls:
+    """Stands in for what is read of `stage-controls`."""
+
+    known: bool = True
+    held: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+
+    def holds(self, tenant: str) -> Mapping[str, Mapping[str, str]]:
+        return self.held.get(tenant, {})
+
+
 class World:
     """The log of one partition, its projector, and what an API needs."""
 
@@ -73,11 +88,19 @@ class World:
         self.store = Store.open(url)
         self.orders = Orders()
         self.keys: list[ApiKey] | None = None
+        self.tenant_keys = {t: TenantKeys.derived_from(t.encode() * 8) for t in TENANTS}
         self.intake = Intake(
             {t: Sequencer(CONFIGURATION, _plugins()) for t in TENANTS},
-            {t: TenantKeys.derived_from(t.encode() * 8) for t in TENANTS},
+            self.tenant_keys,
             lambda *_: None,
         )
+        self.vault = Vault(self.store, self.tenant_keys, random_bytes, lambda: NOW)
+        self.checks = CommandChecks(
+            Commanding(self.intake, lambda plugin: ("iban",) if plugin == "zuora" else ()),
+            OrderBook(self.store),
+            self.vault,
+        )
+        self.controls = Controls()
         self._projector = Projector(self.store)
         self._projector.assign([PARTITION, PARTITION + 1])
         self.partition = PARTITION
@@ -87,6 +110,9 @@ class World:
         return ApiServices(
             reading=StoreReading(self.store),
             prepare=self.intake.prepare,
+            checks=self.checks,
+            controls=self.controls,
+            plugins=("salesforceV3", "zuora"),
             kafka=self.orders,
             configurations={"default": CONFIGURATION, "acme": CONFIGURATION},
             gate=Gate(self.keys, lambda: NOW),
@@ -105,7 +131,7 @@ class World:
     def accept(self, document: Mapping[str, Any], tenant: str = "default") -> Prepared:
         """The order as the worker takes it, in the store at once."""
         prepared = self.prepared(document, tenant)
-        key = DataKey("k", prepared.subject, bytes(32))
+        key = self.vault.made(tenant, [prepared.subject])[prepared.subject]
         self.apply(acceptance(prepared, key, random_bytes(12), NOW))
         return prepared
 

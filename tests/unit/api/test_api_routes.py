@@ -81,7 +81,7 @@ def test_every_route_with_an_order_of_a_tenant_may_answer_404() -> None:
         ("GET", "/", 404, "not_found"),
         ("GET", "/api", 404, "not_found"),
         ("GET", "/api/webhook-endpoints", 404, "not_found"),
-        ("POST", "/api/commands", 404, "not_found"),
+        ("POST", "/api/nothing", 404, "not_found"),
         ("PUT", "/api/processing-config", 405, "method_not_allowed"),
         ("GET", "/api/order", 405, "method_not_allowed"),
     ],
@@ -151,9 +151,13 @@ async def test_schemas_are_served_as_confluents_registry_does(connect: Any) -> N
     response = await client.get("/subjects")
     assert response.content_type == "application/vnd.schemaregistry.v1+json"
     subjects = await response.json()
-    assert subjects == ["shop.order-events-value", "shop.orders-value"]
+    assert subjects == [
+        "shop.order-commands-value",
+        "shop.order-events-value",
+        "shop.orders-value",
+    ]
     for subject in subjects:
-        [version] = await (await client.get(f"/subjects/{subject}/versions")).json()
+        *_, version = await (await client.get(f"/subjects/{subject}/versions")).json()
         found = await (await client.get(f"/subjects/{subject}/versions/{version}")).json()
         shapes.SchemaVersion.model_validate(found)
         latest = await (await client.get(f"/subjects/{subject}/versions/latest")).json()
@@ -170,7 +174,7 @@ async def test_schemas_are_served_as_confluents_registry_does(connect: Any) -> N
 @pytest.mark.parametrize(
     ("path", "code"),
     [
-        ("/subjects/order-commands-value/versions", 40401),
+        ("/subjects/order-updates-value/versions", 40401),
         ("/subjects/nobody/versions/1", 40401),
         ("/subjects/orders-value/versions/9", 40402),
         ("/schemas/ids/999", 40403),
