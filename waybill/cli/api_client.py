@@ -42,6 +42,15 @@ class Api:
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 
+    def post(
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The answer to a JSON body."""
+        try:
+            return _answer(self._client.post(path, json=body, headers=headers))
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+
     def submit(self, body: bytes) -> dict[str, Any]:
         """The answer to an order."""
         headers = {"Content-Type": "application/json"}

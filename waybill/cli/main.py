@@ -16,6 +16,19 @@ COMMANDS = {
     "submit": ("orders", "Submit an order."),
     "order": ("orders", "Show one order: its steps, callouts and errors."),
     "orders": ("orders", "List orders, the newest first."),
+    "attention": ("standing", "List what needs a person, grouped by cause."),
+    "retry": ("operating", "Try the failed step of orders again."),
+    "skip": ("operating", "Go on without a step."),
+    "resolve": ("operating", "Say that a step is done, with its output."),
+    "pause": ("operating", "Do nothing more for orders until they are resumed."),
+    "resume": ("operating", "Go on with paused orders."),
+    "cancel": ("operating", "End orders, and undo the steps that say how."),
+    "amend": ("operating", "Change an order in flight."),
+    "force-complete": ("operating", "End the main phase of orders; skip what is left of it."),
+    "release": ("operating", "Let queued orders pass those that rest before them."),
+    "command": ("commanded", "Show a command, or the progress of a bulk."),
+    "stages": ("standing", "Show what each plugin did, and its stages."),
+    "stage": ("standing", "Hold a stage, or release it."),
     "config": ("configuration", "Show and check the configuration and the connections."),
     "connectors": ("upkeep", "List the plugins that a sequence can name."),
     "doctor": ("upkeep", "Check this installation and say what to do."),
@@ -48,7 +61,7 @@ class _LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"waybill.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(
