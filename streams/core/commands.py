@@ -134,6 +134,8 @@ def _retry(order: Order, command: CommandReceived) -> Append | Fact | None:  # n
     if stopped is not None:
         return stopped
     index = _meant(order, command)
+    if index is None and any(one.status in REPEATABLE for one in order.progress):
+        return _rejected(order, command, "no_such_step", "name the step that is meant")
     if index is None or order.progress[index].status not in REPEATABLE:
         under_way = index is not None and index == order.open_at
         code = "under_way" if under_way else "nothing_to_retry"
