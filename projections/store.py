@@ -68,6 +68,15 @@ DEATHS = Table(
     Column("recorder", Text, nullable=False),
     Column("last", Place, nullable=False),
 )
+STAGE_STATES = Table(
+    "stage_states",
+    BASE,
+    Column("worker", Text, primary_key=True),
+    Column("tenant", Text, primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("at", Place, nullable=False),
+    Column("state", Text, nullable=False),
+)
 BIRTH = Table(
     "topics_birth",
     BASE,

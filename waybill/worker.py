@@ -31,6 +31,7 @@ from waybill.core import Core, open_core
 from waybill.running import Ending
 from waybill.serving import serve_probes
 from waybill.settings import Settings
+from waybill.stage_keeping import StageKeeping
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class _Parts:
     journal: Journal
     rejections: Rejections
     in_hand: InHand
+    performer: Performer
     now: Callable[[], datetime]
 
 
@@ -58,6 +60,15 @@ async def work(settings: Settings, ending: Ending) -> None:
     core = await open_core(settings)
     parts = _parts(core, ending)
     await parts.writer.start()
+    async with StageKeeping(core, parts.performer.stages, parts.now):
+        await _serve(parts)
+    await parts.writer.stop()
+    await parts.transport.aclose()
+    core.store.close()
+
+
+async def _serve(parts: _Parts) -> None:
+    core, ending = parts.core, parts.ending
     orchestrator = _orchestrator(parts)
     intake, commands = _intake(parts, orchestrator), _commands(parts, orchestrator)
     topics = core.topics
@@ -69,7 +80,7 @@ async def work(settings: Settings, ending: Ending) -> None:
             topics.order_events: orchestrator,
         },
     )
-    probes = await serve_probes(settings.metrics, lambda: orchestrator.ready)
+    probes = await serve_probes(core.settings.metrics, lambda: orchestrator.ready)
     orchestrator.start()
     intake.start()
     commands.start()
@@ -81,24 +92,23 @@ async def work(settings: Settings, ending: Ending) -> None:
     await app.end()
     await intake.stop()
     await commands.stop()
-    await parts.writer.stop()
-    await parts.transport.aclose()
     if probes is not None:
         await probes.cleanup()
-    core.store.close()
 
 
 def _parts(core: Core, ending: Ending) -> _Parts:
     writer = core.writer()
     calls = StoreCalls(local=core.settings.database.startswith("sqlite"))
     ring = KeyRing(core.vault, calls)
-    now = clock.SteadyClock()
+    now, transport = clock.SteadyClock(), Transport.over_aiohttp()
+    secrets = SecretValues(os.environ)
     return _Parts(
         core=core,
         ending=ending,
         registry=Registry.found(),
         writer=writer,
-        transport=Transport.over_aiohttp(),
+        transport=transport,
+        performer=Performer(transport, secrets, clock.utc_now, clock.monotonic),
         calls=calls,
         ring=ring,
         journal=Journal(
@@ -127,11 +137,10 @@ def _in_hand(core: Core, calls: StoreCalls) -> InHand:
 
 
 def _orchestrator(parts: _Parts) -> Orchestrator:
-    secrets = SecretValues(os.environ)
     stages = Stages(
         Equipment(
             addressing=rules.addressing(parts.core.settings, parts.registry),
-            performer=Performer(parts.transport, secrets, clock.utc_now, clock.monotonic),
+            performer=parts.performer,
             keys=parts.ring,
             now=parts.now,
             monotonic=clock.monotonic,

@@ -25,6 +25,17 @@ STALLED = Counter("waybill_orders_stalled_total", "Moving orders found with noth
 STEP_ATTEMPTS = Counter("waybill_step_attempts_total", "Attempts by outcome", ["plugin", "outcome"])
 STEP_SECONDS = Histogram("waybill_step_duration_seconds", "Attempt durations", ["plugin"])
 
+STAGE_BREAKER = Gauge("waybill_stage_breaker", "0 closed, 1 half-open, 2 open", ["stage"])
+STAGE_OPENED = Counter("waybill_stage_breaker_opened_total", "Breakers that opened", ["stage"])
+STAGE_HELD = Gauge("waybill_stage_held", "1 while an operator holds it", ["stage"])
+STAGE_SLOTS = Gauge("waybill_stage_slots", "This process's share of max_in_flight", ["stage"])
+STAGE_IN_FLIGHT = Gauge("waybill_stage_in_flight", "Conversations under way", ["stage"])
+STAGE_WAITING = Gauge("waybill_stage_waiting", "Attempts that wait for slot or token", ["stage"])
+STAGE_WAITED = Counter("waybill_stage_waited_total", "Conversations that had to wait", ["stage"])
+STEPS_DEFERRED = Counter(
+    "waybill_steps_deferred_total", "Attempts put off, not sent", ["stage", "reason"]
+)
+
 
 def attempt(plugin: str, outcome: str, seconds: float) -> None:
     """Counts one attempt of a step."""

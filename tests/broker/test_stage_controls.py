@@ -1,0 +1,89 @@
+"""Holds reach every worker from the topic, and what stages are like reaches the store."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaProducer
+
+from plugins.stages import StageBook
+from projections.stage_states import FRESH, StageStates
+from projections.store import Store
+from schemas.connections import Connection
+from streams.agents.stage_controls import StageControls
+from streams.kafka.following import Following
+from streams.topics import Topics
+
+HOST = "partner.test"
+CONNECTION = Connection(base_url=f"https://{HOST}")
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def said(stage: str, *, held: bool) -> dict[str, Any]:
+    about = {"actor": "ada", "reason": "their release", "at": AT.isoformat()}
+    return {"tenant": "default", "stage": stage, "held": held, **about}
+
+
+async def write(kafka: str, topic: str, *records: dict[str, Any] | bytes | None) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=kafka)
+    await producer.start()
+    for record in records:
+        value = orjson.dumps(record) if isinstance(record, dict) else record
+        await producer.send_and_wait(topic, value, key=b"default/x")
+    await producer.stop()
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not done():  # noqa: ASYNC110 (a record on its way tells nobody)
+            await asyncio.sleep(0.02)
+
+
+async def test_a_worker_knows_all_holds_before_it_begins_and_obeys_within_a_second(
+    kafka: str, topics: Topics
+) -> None:
+    topic, book = topics.stage_controls, StageBook(lambda: 0.0)
+    await write(
+        kafka,
+        topic,
+        said("zuora", held=True),
+        said(f"acme@{HOST}", held=True),
+        b"not json",
+        None,
+        said("zuora", held=False),
+    )
+    controls = StageControls(book)
+    following = Following(topic, kafka, {}, controls.take)
+    following.start()
+    async with asyncio.timeout(10):
+        await following.caught_up()
+    stage = book.of("default", "acme", CONNECTION)
+    assert [control.stage for control in controls.held] == [stage.name]
+    assert stage.state().held
+    assert not book.of("default", "zuora", CONNECTION).state().held
+    assert not book.of("other", "acme", CONNECTION).state().held
+    await write(kafka, topic, said(f"acme@{HOST}", held=False))
+    await until(lambda: not stage.state().held)
+    await write(kafka, topic, said("acme", held=True))
+    await until(lambda: stage.state().held)
+    await following.stop()
+
+
+def test_the_store_shows_what_each_worker_said_last(database_url: str) -> None:
+    store = Store.open(database_url)
+    states = StageStates(store)
+    mine = {"tenant": "default", "stage": "acme@partner.test", "in_flight": 3}
+    states.tell("one", [mine, {**mine, "tenant": "other"}], AT)
+    states.tell("one", [{**mine, "in_flight": 4}], AT)
+    states.tell("two", [{**mine, "in_flight": 5}], AT)
+    assert [(one["worker"], one["in_flight"]) for one in states.of("default", AT)] == [
+        ("one", 4),
+        ("two", 5),
+    ]
+    later = AT + FRESH + timedelta(seconds=1)
+    assert states.of("default", later) == []
+    states.tell("two", [], later)
+    assert states.of("default", AT) == []
+    store.close()
