@@ -132,6 +132,16 @@ STAGE: dict[str, Any] = {
             "held": {"actor": "key:9c1d", "reason": "maintenance", "at": _AT},
             "waiting": 77,
             "oldest": _AT,
+            "live": {
+                "breaker": "open",
+                "open_s": 12.5,
+                "opened": 3,
+                "in_flight": 0,
+                "waiting": 0,
+                "slots": 64,
+                "per_second": 50.0,
+                "workers": 3,
+            },
         }
     ],
 }

@@ -190,7 +190,20 @@ class Hold(_Shape):
 
     actor: str
     reason: str
-    at: AwareDatetime
+    at: AwareDatetime | None
+
+
+class LiveStage(_Shape):
+    """A stage as its workers have it, at most 20 s ago; `slots` are calls it may have under way."""
+
+    breaker: Literal["closed", "half_open", "open"]
+    open_s: float = Field(description="Seconds until an open breaker tries again")
+    opened: int
+    in_flight: int
+    waiting: int = Field(description="Steps that wait in memory for a slot or the rate")
+    slots: int
+    per_second: float | None
+    workers: int
 
 
 class StageView(_Shape):
@@ -200,6 +213,7 @@ class StageView(_Shape):
     held: Hold | None
     waiting: int
     oldest: AwareDatetime | None
+    live: LiveStage | None = Field(description="Null where no worker has used it lately")
 
 
 class PluginView(_Shape):

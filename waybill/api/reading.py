@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -85,6 +86,9 @@ class Reading(Protocol):
 
     def stages(self, tenant: str) -> Sequence[Mapping[str, Any]]:
         """Counts by plugin."""
+
+    def stage_states(self, tenant: str, now: datetime) -> Sequence[Mapping[str, Any]]:
+        """What each worker said last about each stage."""
 
     def events_after(self, tenant: str, vector: Mapping[int, int], limit: int) -> Followed:
         """The tenant's next events behind the vector, at most `limit` of each partition."""

@@ -1,7 +1,7 @@
 """`/api/attention` and `/api/stages`: what needs a person, and who holds which stage."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,6 +15,8 @@ from waybill.api.operating_shapes import StageCommandBody
 from waybill.api.problems import UNKNOWN_STAGE, ApiProblem
 
 _KINDS = {"hold": StageCommandKind.HOLD_STAGE, "release": StageCommandKind.RELEASE_STAGE}
+_BREAKERS = ("closed", "half_open", "open")
+_SUMS = ("in_flight", "waiting", "slots", "opened")
 
 
 async def attention(call: Call) -> web.Response:
@@ -24,15 +26,22 @@ async def attention(call: Call) -> web.Response:
 
 
 async def stages(call: Call) -> web.Response:
-    """Counts by plugin, with the stages that are held or that orders wait for."""
-    counts, causes = await call.api.reader.ask(
-        lambda reading: (reading.stages(call.tenant), reading.attention(call.tenant))
+    """Counts by plugin, with its stages as operators, orders and workers have them."""
+    now = call.api.services.now()
+    counts, causes, states = await call.api.reader.ask(
+        lambda reading: (
+            reading.stages(call.tenant),
+            reading.attention(call.tenant),
+            reading.stage_states(call.tenant, now),
+        )
     )
-    by_plugin = _stages(call, causes)
-    names = dict.fromkeys([*(one["name"] for one in counts), *by_plugin])
-    known = {one["name"]: one for one in counts}
-    items = [{**_NOTHING, **known.get(n, {"name": n}), "stages": by_plugin[n]} for n in names]
     controls = call.api.services.controls
+    by_plugin = _stages(controls.holds(call.tenant), causes, states)
+    known = {one["name"]: one for one in counts}
+    items = [
+        {**_NOTHING, **known.get(name, {"name": name}), "stages": by_plugin[name]}
+        for name in dict.fromkeys([*known, *by_plugin])
+    ]
     return answered({"items": items, "controls_known": controls.known, "next": None})
 
 
@@ -52,34 +61,61 @@ async def stage_command(call: Call) -> web.Response:
     return answered(answer, status=202)
 
 
-def _stages(call: Call, causes: Sequence[Mapping[str, Any]]) -> defaultdict[str, list[Any]]:
+def _stages(
+    holds: Mapping[str, Any],
+    causes: Sequence[Mapping[str, Any]],
+    states: Sequence[Mapping[str, Any]],
+) -> defaultdict[str, list[Any]]:
     waiting = {cause["code"]: cause for cause in causes if cause["kind"] == "deferred"}
-    holds = call.api.services.controls.holds(call.tenant)
+    live: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for state in states:
+        live[state["stage"]].append(state)
     found: defaultdict[str, list[Any]] = defaultdict(list)
-    for stage in sorted({*waiting, *holds}):
-        cause = waiting.get(stage, {})
-        found[stage.partition("@")[0]].append(
+    for stage in sorted({*waiting, *holds, *live}):
+        cause, plugin = waiting.get(stage, {}), stage.partition("@")[0]
+        found[plugin].append(
             {
                 "id": stage,
-                "held": holds.get(stage),
+                "held": holds.get(stage) or holds.get(plugin),
                 "waiting": cause.get("orders", 0),
                 "oldest": cause.get("oldest"),
+                "live": _together(live[stage]),
             }
         )
     return found
+
+
+def _together(states: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """What the workers said of one stage; its breaker is as the worst of them has it."""
+    if not states:
+        return None
+    worst = max((state["breaker"] for state in states), key=_BREAKERS.index)
+    rates = [state["per_second"] for state in states]
+    return {
+        "breaker": worst,
+        "open_s": round(max(state["open_s"] for state in states), 1),
+        "per_second": _sum(rates),
+        "workers": len(states),
+        **{name: sum(state[name] for state in states) for name in _SUMS},
+    }
+
+
+def _sum(rates: Iterable[float | None]) -> float | None:
+    known = [rate for rate in rates if rate is not None]
+    return round(sum(known), 3) if known else None
 
 
 def _check(call: Call, stage: str) -> None:
     """A stage with a wrong name would be held in vain, unseen."""
     plugin, parted, host = stage.partition("@")
     known = call.api.services.plugins
-    if parted and host and plugin in known:
+    if plugin in known and bool(parted) == bool(host):
         return
     near = get_close_matches(plugin, known, 1)
     raise ApiProblem(
         UNKNOWN_STAGE,
-        f"{stage[:200]!r} is not a stage: those are called <plugin>@<host>",
-        f"did you mean {near[0]}@{host or '<host>'}?" if near else "see `waybill stages`",
+        f"{stage[:200]!r} is not a stage: those are called <plugin>@<host>, or <plugin> for all",
+        f"did you mean {near[0]}{parted}{host}?" if near else "see `waybill stages`",
     )
 
 

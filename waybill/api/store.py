@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
 from projections.process_events import Entry
 from projections.queries import OrderFilters, Queries, conditions
+from projections.stage_states import StageStates
 from projections.store import Store, applied_offsets
 from projections.tables import parted, place_of
 from projections.timeline_shape import timeline_entry
@@ -51,6 +53,10 @@ class StoreReading(Queries):
                 ):
                     found[tenant, command_id] = outcome
         return {name: found[name] for name in wanted if name in found}
+
+    def stage_states(self, tenant: str, now: datetime) -> list[dict[str, Any]]:
+        """What each worker said last about each stage."""
+        return StageStates(self._views).of(tenant, now)
 
     def groups(self, tenant: str, filters: OrderFilters) -> list[Mapping[str, Any]]:
         """How many orders there are, by status, plugin and error code, the most first."""

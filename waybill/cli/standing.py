@@ -9,6 +9,7 @@ from waybill.cli.api_client import Api
 from waybill.cli.output import console, emit, json_option, plain, table
 from waybill.settings import load_settings
 
+_BREAKERS = {"closed": "green", "half_open": "yellow", "open": "red"}
 _reason = click.option("--reason", required=True, help="Why; others see it.")
 
 
@@ -67,7 +68,10 @@ def stages(*, json_output: bool) -> None:
     if standing:
         shown.print(Text())
         shown.print(
-            table("stage", "orders waiting", "held", rows=[_standing(stage) for stage in standing])
+            table(
+                *("stage", "breaker", "in flight", "orders waiting", "held"),
+                rows=[_standing(stage) for stage in standing],
+            )
         )
     if not found["controls_known"]:
         shown.print(Text("Kafka was not read yet: held stages are not shown.", "yellow"))
@@ -80,7 +84,16 @@ def _mean(plugin: dict[str, Any]) -> str:
 def _standing(stage: dict[str, Any]) -> tuple[Any, ...]:
     held = stage["held"]
     said = f"by {held['actor']} since {held['at'][:19]}Z: {held['reason']}" if held else "no"
-    return stage["id"], str(stage["waiting"]), Text(plain(said), "yellow" if held else "dim")
+    live = stage["live"] or {}
+    breaker = str(live.get("breaker", "-"))
+    flight = f"{live['in_flight']} of {live['slots']}" if live else "-"
+    return (
+        stage["id"],
+        Text(breaker.replace("_", " "), _BREAKERS.get(breaker, "dim")),
+        flight,
+        str(stage["waiting"]),
+        Text(plain(said), "yellow" if held else "dim"),
+    )
 
 
 @click.group()
@@ -95,7 +108,7 @@ def stage() -> None:
 def hold(name: str, *, reason: str, json_output: bool) -> None:
     """Send nothing more to a partner; its orders wait.
 
-    STAGE is <plugin>@<host>, as `waybill stages` shows it.
+    STAGE is <plugin>@<host>, as `waybill stages` shows it, or <plugin> for all hosts.
     """
     _command(name, "hold", reason, json_output=json_output)
 
