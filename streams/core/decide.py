@@ -87,7 +87,8 @@ def _perform(order: Order, around: Surroundings) -> Decision:
 
 
 def _queue(order: Order, around: Surroundings) -> Decision:
-    if lanes.predecessor(order, around.lane) is not None:
+    lane = around.lane
+    if lanes.predecessor(order, lane) is not None or lanes.is_being_passed(order, lane):
         return Rest()
     return Append(OrderReleased(expected=order.sequence), order)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from schemas.commands import CommandKind
 from streams.core.order import ENDED, Order, State
 
 _AT_REST = frozenset({State.WAITING, State.IN_DOUBT, State.PAUSED, State.QUEUED})
@@ -27,8 +28,23 @@ def before(order: Order, lane: Iterable[Order]) -> list[Order]:
 
 def predecessor(order: Order, lane: Iterable[Order]) -> Order | None:
     """The order that this one waits for: the last of those before it."""
-    earlier = before(order, lane)
-    return earlier[-1] if earlier else None
+    last, mine = None, place(order)
+    for other in lane:
+        if other.id != order.id and other.state not in ENDED and place(other) < mine:
+            last = other if last is None or place(last) < place(other) else last
+    return last
+
+
+def is_being_passed(order: Order, lane: Iterable[Order]) -> bool:
+    """Whether an order behind this one is about to be let past it, and past those before it."""
+    mine = place(order)
+    return any(
+        other.pending
+        and other.pending[0].kind is CommandKind.RELEASE
+        and other.behind is not None
+        and place(other) > mine
+        for other in lane
+    )
 
 
 def is_at_rest(order: Order) -> bool:
