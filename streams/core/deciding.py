@@ -214,6 +214,7 @@ def _revised(order: Order, revision: Revision, at: datetime) -> Order:
     return order._replace(
         accepted=replace(order.accepted, **changes),  # type: ignore[arg-type]  # fields of one class by name
         revised=True,
+        original=order.original or order.accepted.fingerprint,
         progress=tuple(progress),
         position=position,
     )

@@ -76,8 +76,7 @@ def contradicts(order: Order | None, event: Event) -> bool:
     return (
         order is not None
         and isinstance(fact, OrderAccepted)
-        and not order.revised
-        and fact.fingerprint != order.accepted.fingerprint
+        and fact.fingerprint not in {order.accepted.fingerprint, order.original}
     )
 
 

@@ -86,7 +86,8 @@ class Order(NamedTuple):
     the one that passed them. `behind` is the order that a queued one waits for. `pending` are
     commands without an answer, oldest first, `commands` the ids of all. `generations` counts
     definite failures per `step/call`, and compensations per `step/`. `revised`: `accepted` is no
-    longer what the acceptance said. `trace` is the traceparent it came with.
+    longer what the acceptance said; `original` is the fingerprint of what it said.
+    `trace` is the traceparent it came with.
     """
 
     id: str
@@ -117,6 +118,7 @@ class Order(NamedTuple):
     pending: tuple[CommandReceived, ...] = ()
     commands: tuple[str, ...] = ()
     revised: bool = False
+    original: bytes | None = None
 
     @property
     def step(self) -> WaybillStep | None:

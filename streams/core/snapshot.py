@@ -47,6 +47,8 @@ def restored(state: bytes, accepted: OrderAccepted) -> Order:
     plain["updated"] = datetime.fromisoformat(plain["updated"])
     plain["progress"] = tuple(_progress(entry) for entry in plain["progress"])
     plain["failure"] = _failure(plain["failure"])
+    if plain["original"] is not None:
+        plain["original"] = base64.b64decode(plain["original"])
     plain["commands"] = tuple(plain["commands"])
     plain["pending"] = tuple(_command(text) for text in plain.get("pending", ()))
     plain["sealed"] = {

@@ -1,5 +1,7 @@
 """Compensation: what a cancellation or an amendment undoes, in which order, and how far back."""
 
+from dataclasses import replace
+
 import pytest
 
 from schemas.events import Fact, OrderAmended, OrderCancelled, OrderQueued, RetryDue
@@ -330,3 +332,10 @@ def test_an_amended_order_that_comes_twice_contradicts_nothing() -> None:
     again = event(accepted(step("a"), step("b")))
     assert after(order, again.fact) is order
     assert not contradicts(order, again)
+
+
+def test_another_body_contradicts_an_amended_order_too() -> None:
+    order = given(accepted(step("a"), step("b")), failing("a"))
+    order = settled(amended(order, step("a"), step("b")))
+    other = replace(accepted(step("a"), step("b")), fingerprint=b"another")
+    assert contradicts(order, event(other))
