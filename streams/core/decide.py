@@ -55,9 +55,9 @@ def completion(order: Order) -> str:
 
 def _perform(order: Order, around: Surroundings) -> Decision:
     if order.state not in ENDED:
-        earlier = lanes.predecessor(order, around.lane)
         if order.behind is not None:
             return _queue(order, around)
+        earlier = lanes.predecessor(order, around.lane)
         if earlier is not None:
             return Append(OrderQueued(expected=order.sequence, behind=earlier.id), order)
     step, opened = order.open_step, order.opened
@@ -87,8 +87,10 @@ def _perform(order: Order, around: Surroundings) -> Decision:
 
 
 def _queue(order: Order, around: Surroundings) -> Decision:
-    lane = around.lane
-    if lanes.predecessor(order, lane) is not None or lanes.is_being_passed(order, lane):
+    earlier = lanes.predecessor(order, around.lane)
+    if earlier is not None and earlier.id != order.behind:
+        return Append(OrderQueued(expected=order.sequence, behind=earlier.id), order)
+    if earlier is not None or lanes.is_being_passed(order, around.lane):
         return Rest()
     return Append(OrderReleased(expected=order.sequence), order)
 

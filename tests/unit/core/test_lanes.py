@@ -152,6 +152,15 @@ def test_orders_run_in_the_order_of_their_acceptance() -> None:
     assert ran == ["x", "y", "z", "w"]
 
 
+def test_a_queued_order_always_names_the_one_before_it() -> None:
+    four = lane("x", "y", "z", "w")
+    four.write("z", command("cancel"))
+    assert four.queued == {"y": "x", "w": "y"}
+    four.write("x", failing("a"))
+    four.write("w", command("release"))
+    assert four.queued == {"x": "w", "y": "x"}
+
+
 def test_a_reopened_order_goes_to_the_tail() -> None:
     three = lane("x", "y", "z")
     three.write("x", failed("a"))
