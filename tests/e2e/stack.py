@@ -207,8 +207,10 @@ class Stack:
         self,
         *records: tuple[bytes | None, bytes | None, dict[str, str]],
         partition: int | None = None,
+        topic: str | None = None,
     ) -> None:
-        """Key, value and headers of records of `orders`, by a plain producer, as one batch."""
+        """Key, value and headers of records, of `orders` where no topic is named, as one batch."""
+        topic = topic or self.topics.orders
         producer = AIOKafkaProducer(
             bootstrap_servers=self.kafka, max_request_size=4 << 20, linger_ms=50
         )
@@ -216,7 +218,7 @@ class Stack:
         try:
             for key, value, headers in records:
                 named = [(name, text.encode()) for name, text in headers.items()]
-                await producer.send(self.topics.orders, value, key, partition, headers=named)
+                await producer.send(topic, value, key, partition, headers=named)
         finally:
             await producer.stop()
 
@@ -262,9 +264,13 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 @contextmanager
 def running_stack(
-    kafka: str, topics: Topics, folder: Path, configuration: Mapping[str, Any] = CONFIGURATION
+    kafka: str,
+    topics: Topics,
+    folder: Path,
+    configuration: Mapping[str, Any] = CONFIGURATION,
+    **more: str,
 ) -> Iterator[Stack]:
-    """All processes, ready."""
+    """All processes, ready; with `more` in their environment."""
     sandbox = f"127.0.0.1:{free_port()}"
     (folder / "config.json").write_text(json.dumps(configuration))
     (folder / "connections.json").write_text(json.dumps(_connections(sandbox)))
@@ -278,6 +284,7 @@ def running_stack(
         WAYBILL_CONFIG=str(folder / "config.json"),
         WAYBILL_CONNECTIONS=str(folder / "connections.json"),
         WAYBILL_KEYS=str(folder / "keys.json"),
+        **more,
     )
     (folder / "data").mkdir()
     stack = Stack(kafka, topics, folder, environment)

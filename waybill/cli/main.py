@@ -29,6 +29,7 @@ COMMANDS = {
     "command": ("commanded", "Show a command, or the progress of a bulk."),
     "stages": ("standing", "Show what each plugin did, and its stages."),
     "stage": ("standing", "Hold a stage, or release it."),
+    "rejected": ("rejected", "See what was not taken and why, and send it again."),
     "config": ("configuration", "Show and check the configuration and the connections."),
     "connectors": ("upkeep", "List the plugins that a sequence can name."),
     "doctor": ("upkeep", "Check this installation and say what to do."),

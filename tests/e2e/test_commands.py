@@ -1,0 +1,174 @@
+"""Commands to orders on a running Waybill: by REST, by Kafka and by the command line."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from schemas.order_commands import OrderCommand, encoded_command
+from streams.topics import Topics
+from tests.e2e.stack import CONFIGURATION, STEPS, Stack, an_order, running_stack
+
+IN_DOUBT = [
+    {"name": "calloutPlugin", "service": "ledger", "id": "ledger", "options": {"endpoint": "/l"}}
+]
+MEMBERS = {"mode": "production"}
+
+
+@pytest.fixture(scope="module")
+def stack(
+    kafka: str, module_topics: Topics, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """Steps that fail at once: waiting is another test's matter."""
+    steps = [{**step, "retry": "none"} for step in STEPS]
+    ledger = {"order_type": "external", "sequence": [{**IN_DOUBT[0], "retry": "none"}]}
+    default = {**CONFIGURATION["tenants"]["default"], "sequence": steps, "overrides": [ledger]}
+    configuration = {"tenants": {**CONFIGURATION["tenants"], "default": default}}
+    folder = tmp_path_factory.mktemp("stack")
+    with running_stack(kafka, module_topics, folder, configuration) as running:
+        yield running
+
+
+def command(stack: Stack, order_id: str, name: str, **more: Any) -> dict[str, Any]:
+    """The command as the order answered it."""
+    body = {"command": name, "reason": "a test", **more}
+    url = f"{stack.url}/api/orders/{order_id}/commands"
+    answer = httpx.post(url, json=body, headers={"Prefer": "wait=20"}, timeout=40)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def failed_order(stack: Stack, **changes: Any) -> str:
+    stack.fault("zuora", path="/v1/orders", status=400)
+    order_id = str(stack.submit(an_order(**changes))["id"])
+    assert stack.ended(order_id)["status"] == "failed"
+    stack.mend()
+    return order_id
+
+
+def types(stack: Stack, order_id: str) -> list[str]:
+    timeline = httpx.get(f"{stack.url}/api/orders/{order_id}/timeline").json()["items"]
+    return [entry["type"] for entry in timeline]
+
+
+def test_a_failed_order_is_retried_and_completes(stack: Stack) -> None:
+    order_id = failed_order(stack)
+    answer = command(stack, order_id, "retry")
+    assert (answer["status"], answer["actor"], answer["reason"]) == ("applied", "local", "a test")
+    order = stack.until(
+        lambda: found if (found := stack.order(order_id))["status"] == "complete" else None
+    )
+    assert order["run"] == 2
+    told = types(stack, order_id)
+    assert told.index("OrderFailed") < told.index("CommandReceived") < told.index("OrderReopened")
+    again = command(stack, order_id, "retry")
+    assert again["status"] == "rejected"
+    assert again["code"]
+    assert again["answer"]
+
+
+def test_the_same_command_twice_has_one_effect(stack: Stack) -> None:
+    order_id = failed_order(stack)
+    named = {"id": f"c-{order_id}"}
+    assert command(stack, order_id, "retry", **named)["status"] == "applied"
+    stack.until(lambda: stack.order(order_id)["status"] == "complete")
+    assert command(stack, order_id, "retry", **named)["status"] == "applied"
+    assert types(stack, order_id).count("CommandReceived") == 1
+    listed = httpx.get(f"{stack.url}/api/orders/{order_id}/commands").json()["items"]
+    assert [one["id"] for one in listed] == [named["id"]]
+    other = httpx.post(
+        f"{stack.url}/api/orders/{order_id}/commands",
+        json={"command": "cancel", "reason": "r", **named},
+    )
+    assert (other.status_code, other.json()["code"]) == (409, "command_id_conflict")
+
+
+def test_a_step_in_doubt_is_resolved_by_hand(stack: Stack) -> None:
+    stack.fault("callout", path="/l", mode="cut_after")
+    order_id = str(stack.submit(an_order(order_type="external"))["id"])
+    stack.until(lambda: stack.order(order_id).get("status") == "in_doubt", 60)
+    stack.mend()
+    answer = command(stack, order_id, "resolve", output={"id": "L-1"})
+    assert answer["status"] == "applied"
+    assert stack.ended(order_id)["status"] == "complete"
+
+
+def test_a_failed_step_is_skipped(stack: Stack) -> None:
+    order_id = failed_order(stack)
+    assert command(stack, order_id, "skip", step="zuora")["status"] == "applied"
+    order = stack.until(
+        lambda: found if (found := stack.order(order_id))["status"] == "complete" else None
+    )
+    assert {step["id"]: step["status"] for step in order["steps"]}["zuora"] == "skipped"
+
+
+def test_an_order_is_paused_between_its_steps_and_resumed(stack: Stack) -> None:
+    stack.fault("salesforce", mode="delay", delay_ms=1500)
+    order_id = str(stack.submit(an_order())["id"])
+    stack.until(lambda: stack.order(order_id))
+    assert command(stack, order_id, "pause")["status"] == "applied"
+    stack.mend()
+    order = stack.order(order_id)
+    assert order["status"] == "paused"
+    assert "local" in order["next_action"]
+    assert command(stack, order_id, "resume")["status"] == "applied"
+    assert stack.ended(order_id)["status"] == "complete"
+
+
+def test_a_failed_order_is_cancelled_for_good(stack: Stack) -> None:
+    order_id = failed_order(stack)
+    assert command(stack, order_id, "cancel")["status"] == "applied"
+    assert stack.order(order_id)["status"] == "cancelled"
+    assert command(stack, order_id, "retry")["status"] == "rejected"
+
+
+def test_an_order_is_amended_before_it_is_tried_again(stack: Stack) -> None:
+    stack.fault("salesforce", status=400)
+    order_id = str(stack.submit(an_order())["id"])
+    assert stack.ended(order_id)["status"] == "failed"
+    stack.mend()
+    changes = {"customerDetails": {"firstName": "Mina"}, "country": "IE"}
+    answer = command(stack, order_id, "amend", changes=changes)
+    assert answer["status"] == "applied", answer
+    assert "OrderAmended" in types(stack, order_id)
+    timeline = httpx.get(f"{stack.url}/api/orders/{order_id}/timeline").text
+    assert "Mina" not in timeline
+    stack.order(order_id)["status"] == "failed" and command(stack, order_id, "retry")
+    stack.until(lambda: stack.order(order_id)["status"] == "complete")
+    journal = httpx.get(f"{stack.sandbox}/_journal", params={"order": order_id}).text
+    assert "Mina" in journal
+    refused = httpx.post(
+        f"{stack.url}/api/orders/{order_id}/commands",
+        json={"command": "amend", "reason": "r", "changes": {"mode": "test"}},
+    )
+    assert refused.status_code == 422, refused.text
+
+
+async def test_an_unknown_order_is_rejected_and_a_command_by_kafka_is_taken(stack: Stack) -> None:
+    order_id = failed_order(stack)
+    known = OrderCommand(id="by-kafka", order=order_id, command="retry", reason="r")
+    unknown = OrderCommand(id="nobody", order="nobody's", command="retry", reason="r")
+    as_json = json.dumps({"order": order_id, "command": "retry", "reason": ""}).encode()
+    headers = {"waybill-actor": "batch"}
+    await stack.produce(
+        (b"k", encoded_command(unknown), headers),
+        (b"k", as_json, headers),
+        (b"k", encoded_command(known), headers),
+        topic=stack.topics.order_commands,
+    )
+    stack.until(lambda: stack.order(order_id)["status"] == "complete")
+    found = httpx.get(f"{stack.url}/api/commands/by-kafka").json()
+    assert (found["status"], found["actor"]) == ("applied", "batch")
+
+    def codes(records: Any) -> list[str]:
+        return [dict(record.headers)["code"].decode() for record in records]
+
+    rejected = await stack.read(stack.topics.orders_rejected, lambda found: len(found) >= 2)
+    assert sorted(codes(rejected)) == ["malformed", "unknown_order"]
+    for record in rejected:
+        headers = dict(record.headers)
+        assert headers["reason"]
+        assert headers["remedy"]
+        assert headers["field"]
