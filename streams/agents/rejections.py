@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_TENANT = "default"
 SENT_HEADERS = "sent-headers"
-"""The header of a rejection that holds the headers of the original record, sealed."""
+"""The header of a rejection that holds those of the original record: sealed, in base64."""
 
 CONTRADICTION = Problem(
     code="external_id_conflict",
@@ -69,7 +69,7 @@ class Rejections:
             # Sealed, too: nobody knows what a sender puts into them.
             sent = _written(refused.headers)
             sealed = seal_rejected(keys, sent, self.random_bytes(NONCE_BYTES))
-            headers.append((SENT_HEADERS, sealed))
+            headers.append((SENT_HEADERS, base64.b64encode(sealed)))
         while True:
             try:
                 await self.writer.append(self.topic, refused.key, value, headers)
@@ -102,7 +102,7 @@ def opened(rejected: Record, keys: TenantKeys) -> Refused:
         value=unseal_rejected(keys, rejected.value or b""),
         origin=told.get("origin", b"").decode(),
         tenant=told.get("waybill-tenant", DEFAULT_TENANT.encode()).decode(),
-        headers=_read(unseal_rejected(keys, sent)) if sent else (),
+        headers=_read(unseal_rejected(keys, base64.b64decode(sent))) if sent else (),
     )
 
 
