@@ -5,6 +5,8 @@ import logging
 from tests.simulation.auditor import Auditor
 
 EXPECTED = ("a loop of the process died", "intake is ")
+STALLED = "a moving order has nothing under way"
+"""Right while a worker does not read back what it wrote; later nothing may need this."""
 
 
 class Complaints(logging.Handler):
@@ -16,7 +18,9 @@ class Complaints(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        if not message.startswith(EXPECTED):
+        if message == STALLED and not self._auditor.is_calm():
+            self._auditor.met["stalled"] += 1
+        elif not message.startswith(EXPECTED):
             error = "" if record.exc_info is None else f": {record.exc_info[1]!r}"
             self._auditor.problem(f"an error is reported: {message}{error}")
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schemas.events import (
     CompensationFailed,
@@ -13,6 +13,7 @@ from schemas.events import (
     StepInDoubt,
     StepResolved,
 )
+from schemas.steps import OnUnknown
 from streams.core.lanes import before
 from streams.core.order import DONE, ENDED, Order, StepStatus, holds_up
 from tests.simulation.partners import Call, Partners
@@ -110,7 +111,7 @@ class Effects:
         by_call = Counter(call.call for call in calls if call.verb == "do")
         undone = self._count(order, CompensationSucceeded, step)
         allowed = 1 + undone
-        if calls[0].partner == "blind":
+        if calls[0].partner == "blind" or self._asks_nobody(order, step):
             allowed += self._by_hand(order, step)
         for name, count in by_call.items():
             if count > allowed:
@@ -124,14 +125,21 @@ class Effects:
         if one is not None and one.status is StepStatus.PENDING and by_call and not undone:
             auditor.problem(f"I-8 {order.id[:14]} {step} has an effect, and no result")
 
+    @staticmethod
+    def _asks_nobody(order: Order, step: str) -> bool:
+        """The entry says that a person decides, even where the partner could be asked."""
+        index = order.index_of(step)
+        resting = {OnUnknown.REST, OnUnknown.FAIL}
+        return index is not None and order.accepted.waybill[index].on_unknown in resting
+
     def _judge_results(self, order: Order, done: dict[tuple[str, str], list[Call]]) -> None:
         for step, one in zip(order.accepted.waybill, order.progress, strict=True):
-            by_hand = self._count(order, StepResolved, step.id)
+            by_hand = self._count(order, StepResolved | OrderReopened, step.id)
             effect = done.get((order.id, step.id))
             if one.status is StepStatus.SUCCEEDED and not by_hand and not effect:
                 self._auditor.problem(f"I-8 {order.id[:14]} {step.id} succeeded without effect")
 
-    def _count(self, order: Order, kind: type, step: str) -> int:
+    def _count(self, order: Order, kind: Any, step: str) -> int:
         history = self._auditor.history[order.id]
         facts = [seen.event.fact for seen in history if seen.applied]
         return sum(isinstance(fact, kind) and fact.step == step for fact in facts)

@@ -170,6 +170,7 @@ class World:
     def _heal(self) -> None:
         log.info("%9.3f healed", self.loop.time())
         self.around.chance.healed = True
+        self.auditor.healed_at = self.loop.time()
         self.around.store.down = False
         self.offsets.clear()
         for partner in self.around.partners.by_name.values():
@@ -215,7 +216,7 @@ class World:
         )
         taken = all(
             self.group.committed.get((topic, number), 0) == len(records)
-            for topic in (ORDERS, COMMANDS)
+            for topic in (ORDERS, COMMANDS, EVENTS)
             for number, records in enumerate(log.topics[topic])
         )
         return seen and taken and not self.around.partners.in_flight and self.auditor.is_at_rest()
