@@ -23,6 +23,8 @@ from waybill.supervisor import Child, NotReadyError, RefusedError, Supervisor, s
 from waybill.welcome import WelcomeError, show_first_order
 
 READY_SECONDS = 60.0
+KAFKA_LOOK_S = 1.0
+KAFKA_PAUSE_S = 16.0
 
 _UNSERVED = ("worker", "projector", "outlet")
 """The processes without an address of their own: they get one for probes and metrics."""
@@ -48,8 +50,8 @@ def run_up(settings: Settings) -> int:
         _check_ports(settings)
         # Made here, once: of the processes only some may make keys, and they start together.
         load_keys(settings.keys, create=settings.keys_are_ours)
-        with _kafka(settings) as cluster:
-            return asyncio.run(_up(settings, cluster, started))
+        with _kafka(settings) as (cluster, broker):
+            return asyncio.run(_up(settings, cluster, broker, started))
     except _EXPECTED as error:
         _console.print(str(error), style="red", markup=False, soft_wrap=True)
         return 1
@@ -77,15 +79,18 @@ def run_topics(settings: Settings, json_output: bool) -> int:  # noqa: FBT001 - 
 
 
 @contextmanager
-def _kafka(settings: Settings) -> Iterator[Cluster]:
+def _kafka(settings: Settings) -> Iterator[tuple[Cluster, EmbeddedBroker | None]]:
     if settings.kafka is not None:
-        yield Cluster(settings.kafka, settings.kafka_security)
+        yield Cluster(settings.kafka, settings.kafka_security), None
         return
-    with EmbeddedBroker(settings.data, _console.print) as bootstrap:
-        yield Cluster(bootstrap, embedded=True)
+    broker = EmbeddedBroker(settings.data, _console.print)
+    with broker as bootstrap:
+        yield Cluster(bootstrap, embedded=True), broker
 
 
-async def _up(settings: Settings, cluster: Cluster, started: float) -> int:
+async def _up(
+    settings: Settings, cluster: Cluster, broker: EmbeddedBroker | None, started: float
+) -> int:
     report = await ensure_topics(cluster, Topics(settings.topic_prefix))
     for finding in report.findings:
         _console.print(f"[yellow]{finding.severity}[/] {finding.topic or 'Kafka'}:", end=" ")
@@ -99,7 +104,8 @@ async def _up(settings: Settings, cluster: Cluster, started: float) -> int:
             supervisor.start(children(settings, cluster.bootstrap))
             supervised = asyncio.create_task(supervisor.refused())
             staying = asyncio.create_task(_stay(settings, supervisor, started))
-            await _first_of(asyncio.create_task(stop.wait()), supervised, staying)
+            keeping = asyncio.create_task(_keep(broker))
+            await _first_of(asyncio.create_task(stop.wait()), supervised, staying, keeping)
         finally:
             _console.print("Stopping.")
             await supervisor.stop()
@@ -113,6 +119,20 @@ async def _stay(settings: Settings, supervisor: Supervisor, started: float) -> N
     _console.print(f"From start to finished order: {clock.monotonic() - started:.1f} s.")
     _show_addresses(settings)
     await asyncio.Event().wait()
+
+
+async def _keep(broker: EmbeddedBroker | None) -> None:
+    """Starts our Kafka again whenever it ends, as it does when its disk is full."""
+    pause = KAFKA_LOOK_S
+    while True:
+        await asyncio.sleep(pause)
+        code = None if broker is None else broker.revive()
+        if code is None:
+            pause = max(KAFKA_LOOK_S, pause / 2)
+            continue
+        pause = min(KAFKA_PAUSE_S, pause * 4)
+        assert broker is not None
+        _console.print(f"Kafka ended with code {code} and is started again: {broker.log_file}")
 
 
 async def _first_of(*tasks: "asyncio.Task[Any]") -> None:

@@ -45,6 +45,7 @@ class EmbeddedBroker:
         self._logs = data_directory.absolute() / "logs"
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
+        self._argv: list[str] = []
         self._lock: IO[str] | None = None
 
     @property
@@ -77,7 +78,8 @@ class EmbeddedBroker:
             _format(java, ports, data)
         properties = self._home / "server.properties"
         properties.write_text(server_properties(ports, data))
-        self._spawn([*java, "kafka.Kafka", str(properties)])
+        self._argv = [*java, "kafka.Kafka", str(properties)]
+        self._spawn(self._argv)
         self._wait(ports.clients)
         return f"127.0.0.1:{ports.clients}"
 
@@ -109,6 +111,16 @@ class EmbeddedBroker:
         lines = self.log_file.read_text(errors="replace").splitlines()[-3:]
         shown = " | ".join(line[:300] for line in lines)
         return EmbeddedError("kafka_failed", f"{message}: {shown}", f"See {self.log_file}")
+
+    def revive(self) -> int | None:
+        """Starts it again where it has ended by itself, and does not wait until it answers.
+
+        The code that it ended with; None where it runs, or was stopped.
+        """
+        code = None if self._process is None else self._process.poll()
+        if code is not None:
+            self._spawn(self._argv)
+        return code
 
     def stop(self) -> None:
         """Stops it cleanly; one that does not stop within 10 s is killed."""
