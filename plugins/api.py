@@ -211,6 +211,7 @@ class Manifest:
     deadline_s: Callable[[Any], float] | None = None
     timeout_message: str | None = None
     reads: Sequence[str] | None = None
+    undoes: Callable[[Any], bool] | None = None
 
 
 @dataclass(slots=True)
@@ -260,6 +261,8 @@ class Example:
 
     `expected` is compared with the outcome (of a `Failed` kind and code only). `found` and
     `missing` are answers to the look-up: where the effect took place, where nothing came of it.
+    `undone` and `gone` are answers to the compensation: where there is something to undo, where
+    that is undone already.
     """
 
     name: str
@@ -268,6 +271,8 @@ class Example:
     expected: Outcome | None = None
     found: Script | None = None
     missing: Script | None = None
+    undone: Script | None = None
+    gone: Script | None = None
 
 
 def json_of(value: Any) -> bytes:

@@ -9,7 +9,17 @@ from typing import Any, TypeAlias
 import httpx
 import orjson
 
-from plugins.api import Connector, Conversation, Example, Outcome, Reply, Request, Script, Step
+from plugins.api import (
+    Connector,
+    Conversation,
+    Done,
+    Example,
+    Outcome,
+    Reply,
+    Request,
+    Script,
+    Step,
+)
 from plugins.perform import Assignment, Performed, Performer
 from plugins.redaction import Scrubber
 from plugins.secret_values import SecretValues
@@ -31,6 +41,9 @@ CANARIES = {"PASSWORD": "canary-password", "CLIENT": "canary-client", "SECRET": 
 TOKEN_PATH = "/canary/token"  # noqa: S105 (a path)
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _REASONABLE_S = 30.0
+
+
+Talk: TypeAlias = Callable[[Step[Any]], Conversation]
 
 
 class UnscriptedError(AssertionError):
@@ -124,30 +137,34 @@ class Stand:
 
     async def perform(self) -> Trial:
         """The perform conversation."""
-        return await self._have(self.example.replies, look_up=False)
+        return await self._have(self.example.replies, self.connector.perform)
 
     async def look_up(self, script: Script) -> Trial:
         """The look-up conversation, answered by `script`."""
-        return await self._have(script, look_up=True)
+        return await self._have(script, self.connector.look_up)
 
-    async def _have(self, script: Script, *, look_up: bool) -> Trial:
+    async def compensate(self, script: Script) -> Trial:
+        """The compensation, answered by `script`, after the outcome that the example expects."""
+        return await self._have(script, self.connector.compensation)
+
+    async def _have(self, script: Script, talk: Talk | None) -> Trial:
+        assert talk is not None, "the connector has no such conversation"
         partner = ScriptedPartner(script, self.misbehaves)
-        known = self.connector.look_up
-        watched = replace(
-            self.connector,
-            perform=partner.watched(self.connector.perform),
-            look_up=partner.watched(known) if known else None,
-        )
-        clock = _Clock()
+        watched, clock = partner.watched(talk), _Clock()
+        connector = self.connector
+        if talk is connector.look_up:
+            connector = replace(connector, look_up=watched)
         performer = Performer(Transport(partner), SecretValues(CANARIES), clock.now, clock.tick)
-        conversation = watched.look_up if look_up and watched.look_up else watched.perform
-        performed = await performer.perform(self._assignment(watched), conversation)
+        undone = talk is self.connector.compensation
+        performed = await performer.perform(self._assignment(connector, undone=undone), watched)
         if partner.unscripted is not None and self.misbehaves is None:
             raise UnscriptedError(partner.unscripted)
         return Trial(performed, partner.asked, partner.sent, partner.tokens)
 
-    def _assignment(self, connector: Connector) -> Assignment:
-        step = self.example.step
+    def _assignment(self, connector: Connector, *, undone: bool) -> Assignment:
+        step, expected = self.example.step, self.example.expected
+        if undone and isinstance(expected, Done):
+            step = replace(step, context={**step.context, step.id: expected.output})
         return Assignment(
             connector=connector,
             step=step,

@@ -181,6 +181,27 @@ async def an_unknown_outcome_is_looked_up(connector: Connector, example: Example
         _require(isinstance(outcome, InDoubt), f"a look-up without an answer became {outcome}")
 
 
+async def what_was_done_is_undone(connector: Connector, example: Example) -> None:
+    """Undone: done. Undone before: done as well. No answer: not known, and asked again alike."""
+    if connector.compensation is None or example.undone is None:
+        return
+    stand = Stand(connector, example)
+    for script in (example.undone, example.gone):
+        if script is not None:
+            outcome = (await stand.compensate(script)).performed.outcome
+            _require(isinstance(outcome, Done), f"the compensation became {outcome}")
+    first, again = await stand.compensate(example.undone), await stand.compensate(example.undone)
+    _require(_bytes(first) == _bytes(again), "two compensations of one step differ")
+    for at, request in enumerate(first.asked):
+        unsafe = request.method not in {"GET", "HEAD"}
+        _require(request.call or not unsafe, f"{request.method} {request.path} names no call")
+        for fault in (httpx.ReadError("reset"), httpx.Response(_BROKEN)):
+            broken = replace(stand, misbehaves=_at(at, fault))
+            lost = (await broken.compensate(example.undone)).performed.outcome
+            known = isinstance(lost, Done) or (isinstance(lost, Failure) and lost.definite)
+            _require(not known or not request.call, f"a lost answer to {request.call}: {lost}")
+
+
 RULES: Final[Sequence[Rule]] = (
     the_outcome_is_as_expected,
     the_same_input_asks_the_same,
@@ -193,6 +214,7 @@ RULES: Final[Sequence[Rule]] = (
     an_expired_token_is_renewed_once,
     cancellation_passes,
     an_unknown_outcome_is_looked_up,
+    what_was_done_is_undone,
 )
 """The whole contract."""
 
@@ -203,6 +225,14 @@ def look_ups_are_shown(connector: Connector, examples: Sequence[Example]) -> Non
         return
     _require(any(example.found for example in examples), "no example has `found`")
     _require(any(example.missing for example in examples), "no example has `missing`")
+
+
+def compensations_are_shown(connector: Connector, examples: Sequence[Example]) -> None:
+    """A connector with a compensation has an example where it undoes, and one where it has."""
+    if connector.compensation is None:
+        return
+    _require(any(example.undone for example in examples), "no example has `undone`")
+    _require(any(example.gone for example in examples), "no example has `gone`")
 
 
 Fault: TypeAlias = httpx.Response | Exception

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from plugins.api import Connector
+from plugins.api import Connector, Options
 from schemas.configuration import Configuration, Override, PluginEntry
 from schemas.connections import Connections
 from schemas.expressions import compiled
@@ -123,9 +123,9 @@ def _order_type_findings(configuration: Configuration) -> Iterator[Finding]:
 
 
 def _entry_findings(path: Path, entry: PluginEntry, connector: Connector) -> Iterator[Finding]:
-    options = connector.manifest.options
+    options, given = connector.manifest.options, None
     try:
-        options.model_validate(entry.options)
+        given = options.model_validate(entry.options)
     except ValidationError as error:
         known = [field.alias or name for name, field in options.model_fields.items()]
         for found in findings_of(error, entry.options, (*path, "options"), known):
@@ -137,14 +137,24 @@ def _entry_findings(path: Path, entry: PluginEntry, connector: Connector) -> Ite
             f"{entry.name!r} cannot look up what became of a request",
             "use 'repeat', 'rest' or 'fail'",
         )
-    if entry.compensate and connector.compensation is None:
+    if entry.compensate and not _undoes(connector, given):
         yield _error(
             "no_compensation",
             (*path, "compensate"),
             f"{entry.name!r} cannot undo what it did",
-            "leave it out: such a step keeps standing when its order is cancelled",
+            "leave it out: such a step keeps standing when its order is cancelled"
+            if connector.compensation is None
+            else "give it the options that say how",
         )
     yield from _reject_findings(path, entry)
+
+
+def _undoes(connector: Connector, options: Options | None) -> bool:
+    """Whether what such a step does can be undone; with wrong options that is not the question."""
+    if connector.compensation is None:
+        return False
+    undoes = connector.manifest.undoes
+    return undoes is None or options is None or undoes(options)
 
 
 def _reject_findings(path: Path, entry: PluginEntry) -> Iterator[Finding]:

@@ -1,10 +1,10 @@
 """Callout: sends the whole order to an endpoint of the tenant's, and keeps what it answers."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from plugins.api import (
     Conversation,
@@ -28,6 +28,7 @@ from schemas.steps import ErrorKind
 LARGEST_BODY_KEPT = 4096
 _ERRORS = frozenset(range(400, 600))
 _RATE_LIMITED, _UNAVAILABLE = 429, 503
+_GONE = frozenset({404, 410})
 # A gateway or the endpoint gave up half-way: the work may have been done.
 _UNTOLD = frozenset({408, 500, 502, 503, 504})
 _KINDS = {
@@ -46,6 +47,9 @@ _NOT_STATIC = frozenset(
 )
 
 
+_URL = r"^(https?://[^/\s?#]+|/)[^\s]*$"
+
+
 class RejectOn(Options):
     """Which replies make the step fail."""
 
@@ -55,13 +59,21 @@ class RejectOn(Options):
 class CalloutOptions(Options):
     """Limio's options, and what it lacks: method, headers, and what the reply hands on."""
 
-    endpoint: str = Field(pattern=r"^(https?://[^/\s?#]+|/)[^\s]*$")
+    endpoint: str = Field(pattern=_URL)
     timeout_ms: int = Field(default=2000, alias="timeoutValue", gt=0, le=45_000)
     should_reject_on: RejectOn = Field(default=RejectOn(), alias="shouldRejectOn")
     limio_compatible: bool = Field(default=False, alias="limioCompatible")
     method: Literal["POST", "PUT", "PATCH"] = "POST"
     headers: Mapping[str, str] = {}
     response: Mapping[str, str] = {}
+    undo: str | None = Field(default=None, pattern=_URL)
+
+    @model_validator(mode="after")
+    def _one_host(self) -> Self:
+        """The connection, and with it whether a test order may go there, is the endpoint's."""
+        if self.undo is not None and urlsplit(self.undo).netloc != urlsplit(self.endpoint).netloc:
+            raise ValueError("undo and endpoint must be at the same host")
+        return self
 
     @field_validator("headers")
     @classmethod
@@ -107,6 +119,7 @@ MANIFEST = Manifest(
     endpoint=endpoint,
     deadline_s=lambda options: options.timeout_ms / 1000,
     timeout_message="This operation was aborted",
+    undoes=lambda options: options.undo is not None,
     docs=(
         "The body is the order with `context` (the outputs so far, and `orderId`, `tenant`, "
         "`stepId`) and what the entry's `map` picks as further members. A given "
@@ -114,7 +127,9 @@ MANIFEST = Manifest(
         "every status from 400 fails, with `limioCompatible` none does. Output: what `response` "
         "(name: JMESPath) picks from the reply, by default its texts, numbers and flags, and "
         "the reply itself as `body` when it has at most 4 KiB. Outputs named like personal data "
-        "(`body`, `name`, `email` ...) are sealed in the log."
+        "(`body`, `name`, `email` ...) are sealed in the log. Its compensation sends the same "
+        "body, with its own output in `context`, to `undo`, an endpoint at the same host; what is "
+        "undone already is answered 404, 410 or like the first time."
     ),
 )
 
@@ -122,21 +137,43 @@ MANIFEST = Manifest(
 @connector(MANIFEST)
 def callout_plugin(step: Step[CalloutOptions]) -> Conversation:
     """One request with the whole order."""
+    reply = yield _request(step, step.options.endpoint, "callout")
+    return _refused(step.options, reply) or _handed_on(step.options, reply)
+
+
+@callout_plugin.compensate
+def undo_callout(step: Step[CalloutOptions]) -> Conversation:
+    """The same request to the endpoint that takes back what the first one did."""
+    options = step.options
+    if options.undo is None:
+        return Failed(ErrorKind.MISCONFIGURED, "undo_missing", "the option `undo` is missing")
+    reply = yield _request(step, options.undo, "undo", accept=_GONE)
+    if reply.status in _GONE:
+        return Done()
+    return _refused(options, reply) or Done()
+
+
+def _request(
+    step: Step[CalloutOptions], url: str, call: str, accept: frozenset[int] = frozenset()
+) -> Request:
     options = step.options
     meta = {"orderId": step.order["id"], "tenant": step.tenant, "stepId": step.id}
-    reply = yield Request(
+    return Request(
         options.method,
-        options.endpoint,
+        url,
         body={"context": {**meta, **step.context}, **step.mapped},
-        call="callout",
+        call=call,
         headers=options.headers,
-        accept=_judged_here(options),
+        accept=_judged_here(options) | accept,
         order_body=True,
     )
-    if reply.status in (options.should_reject_on.status or ()):
-        message = f"callout plugin failed due to response status: [{reply.status}]"
-        return Failed(ErrorKind.PERMANENT, "callout_rejected", message)
-    return _handed_on(options, reply)
+
+
+def _refused(options: CalloutOptions, reply: Reply) -> Failed | None:
+    if reply.status not in (options.should_reject_on.status or ()):
+        return None
+    message = f"callout plugin failed due to response status: [{reply.status}]"
+    return Failed(ErrorKind.PERMANENT, "callout_rejected", message)
 
 
 def _judged_here(options: CalloutOptions) -> frozenset[int]:
@@ -193,9 +230,11 @@ def _step(**options: Any) -> Step[CalloutOptions]:
 EXAMPLES: Sequence[Example] = (
     Example(
         name="a callout provisions a user and hands on its id",
-        step=_step(response={"userId": "user.id"}),
+        step=_step(response={"userId": "user.id"}, undo="https://provisioning.example.org/undo"),
         replies={"callout": Reply(200, {"user": {"id": "u-1"}})},
         expected=Done(userId="u-1"),
+        undone={"undo": Reply(200, {})},
+        gone={"undo": Reply(404, {})},
     ),
     Example(
         name="a listed status fails the step",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from plugins.api import (
     Conversation,
@@ -26,10 +27,12 @@ MANIFEST = Manifest(
     idempotency=Idempotency.NATIVE,
     options=NoOptions,
     connection="entitlements",
+    reads=("orderItems",),
     docs=(
         'Entitlements are read from `products[].entitlements` (`{"$ref": "/entitlements/..."}`) '
         "and the product attribute `entitlements__limio`. Where there are none nothing is sent. "
-        "Output: `granted` (the list), `grantId`. Meant for the post phase."
+        "Output: `granted` (the list), `grantId`. Meant for the post phase. Its compensation "
+        "revokes the grant."
     ),
 )
 
@@ -52,6 +55,17 @@ def entitlements(step: Step[NoOptions]) -> Conversation:
     }
     reply = yield Request.post("/grants", body, call="grant")
     return Done(granted=granted, grantId=reply["id"])
+
+
+@entitlements.compensate
+def revoke(step: Step[NoOptions]) -> Conversation:
+    """Takes the grant back; where nothing was granted, nothing is asked."""
+    subscription = text(step.order, "subscriptionReference")
+    if step.output.get("grantId") is None or subscription is None:
+        return Done()
+    path = f"/grants/{quote(subscription, safe='')}"
+    yield Request("DELETE", path, call="revoke", accept=frozenset({404}))
+    return Done()
 
 
 def _entitled(order: Mapping[str, Any]) -> Iterator[str]:
@@ -95,11 +109,14 @@ EXAMPLES: Sequence[Example] = (
         ),
         replies={"grant": _REPLY},
         expected=Done(granted=["/entitlements/Digital"], grantId="grant-1"),
+        undone={"revoke": Reply(200, {"success": True})},
+        gone={"revoke": Reply(404, {"success": False})},
     ),
     Example(
         name="a product without entitlements asks for nothing",
         step=Step(id="entitlements", order=_order(), options=NoOptions()),
         replies={},
         expected=Done(granted=[]),
+        undone={},
     ),
 )

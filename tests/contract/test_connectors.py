@@ -3,7 +3,7 @@
 import pytest
 
 from plugins.registry import Registry
-from plugins.testing import RULES, look_ups_are_shown
+from plugins.testing import RULES, compensations_are_shown, look_ups_are_shown
 
 REGISTRY = Registry.found()
 CASES = [
@@ -17,6 +17,7 @@ CASES = [
 def test_every_connector_brings_examples(name):
     assert REGISTRY.examples(name)
     look_ups_are_shown(REGISTRY.get(name), REGISTRY.examples(name))
+    compensations_are_shown(REGISTRY.get(name), REGISTRY.examples(name))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

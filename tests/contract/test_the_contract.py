@@ -1,6 +1,7 @@
 """The contract bites: a connector that breaks a rule is caught, one that holds is not."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -24,11 +25,13 @@ from plugins.testing import (
     ContractBrokenError,
     an_unknown_outcome_is_looked_up,
     calls_are_named_once,
+    compensations_are_shown,
     error_statuses_end_well,
     hostile_replies_are_survived,
     look_ups_are_shown,
     the_outcome_is_as_expected,
     the_same_input_asks_the_same,
+    what_was_done_is_undone,
 )
 from schemas.steps import ErrorKind
 
@@ -168,3 +171,54 @@ async def test_an_answer_that_the_example_forgot_is_named():
 async def test_a_connector_with_a_look_up_shows_it():
     with pytest.raises(ContractBrokenError, match="found"):
         look_ups_are_shown(good(), [Example(name="x", step=EXAMPLE.step, replies={})])
+
+
+def undoable(undo):
+    """A connector with that compensation, and an example of it."""
+
+    @connector(replace(MANIFEST, oauth=None))
+    def acme(_step):
+        reply = yield Request.post("/accounts", {}, call="open-account")
+        return Done(account=reply["number"])
+
+    acme.compensate(undo)
+    example = replace(
+        EXAMPLE,
+        undone={"close": Reply(200, {}), "DELETE /accounts": Reply(200, {})},
+        gone={"close": Reply(404, {}), "DELETE /accounts": Reply(404, {})},
+    )
+    return acme, example
+
+
+async def test_a_compensation_may_be_repeated():
+    def undo(step):
+        yield Request("DELETE", f"/accounts/{step.output['account']}", call="close", accept={404})
+        return Done()
+
+    one, example = undoable(undo)
+    await what_was_done_is_undone(one, example)
+    compensations_are_shown(one, [example])
+
+
+async def test_a_compensation_that_fails_where_all_is_undone_is_caught():
+    def undo(_step):
+        yield Request("DELETE", "/accounts", call="close")
+        return Done()
+
+    with pytest.raises(ContractBrokenError, match="the compensation became"):
+        await what_was_done_is_undone(*undoable(undo))
+
+
+async def test_a_compensation_that_names_no_call_is_caught():
+    def undo(_step):
+        yield Request("DELETE", "/accounts", accept={404})
+        return Done()
+
+    with pytest.raises(ContractBrokenError, match="names no call"):
+        await what_was_done_is_undone(*undoable(undo))
+
+
+def test_a_compensation_without_examples_is_caught():
+    one, example = undoable(lambda _: iter(()))
+    with pytest.raises(ContractBrokenError, match="undone"):
+        compensations_are_shown(one, [replace(example, undone=None)])

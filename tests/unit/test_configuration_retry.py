@@ -8,7 +8,7 @@ import pytest
 
 from plugins.registry import Registry
 from waybill.configuration import check
-from waybill.findings import Finding
+from waybill.findings import Finding, errors
 from waybill.settings import Settings
 
 REGISTRY = Registry.found()
@@ -25,6 +25,20 @@ def test_a_plugin_that_cannot_undo_is_not_compensated(tmp_path: Path) -> None:
     [finding] = found_in(tmp_path, {"name": "platformEvents", "compensate": True})
     assert (finding.code, finding.path) == ("no_compensation", "/post/0/compensate")
     assert finding.line == 7
+
+
+def test_nor_one_whose_options_do_not_say_how(tmp_path: Path) -> None:
+    entry = {"name": "calloutPlugin", "options": {"endpoint": "/users"}, "compensate": True}
+    [finding] = found_in(tmp_path, entry)
+    assert (finding.code, finding.path) == ("no_compensation", "/post/0/compensate")
+    entry["options"] = {"endpoint": "/users", "undo": "/users/undo"}
+    assert found_in(tmp_path, entry) == []
+
+
+def test_nor_one_that_would_undo_at_another_partner(tmp_path: Path) -> None:
+    options = {"endpoint": "https://a.test/users", "undo": "https://b.test/undo"}
+    findings = found_in(tmp_path, {"name": "calloutPlugin", "options": options})
+    assert [finding.path for finding in errors(findings)] == ["/post/0/options"]
 
 
 @pytest.mark.parametrize(

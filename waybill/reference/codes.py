@@ -132,6 +132,7 @@ CODES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
     "A step of a shipped connector failed": {
         "callout_rejected": ("the endpoint answered what the options reject", "see the callout"),
+        "undo_missing": ("nothing says where to undo the callout", "give it the option `undo`"),
         "response_unreadable": ("`response` does not fit the reply", "correct the expression"),
         "customer_missing": ("nobody is named", "send customerDetails"),
         "ids_missing": ("Salesforce did not say the records' ids", "see the callout"),

@@ -77,12 +77,13 @@ class Entitlements(_Plain):
         self._grants: dict[str, dict[str, Any]] = {}
 
     def routes(self) -> list[Route]:
-        """`/grants` for writing, `/grants/{subscription}` for writing and looking up."""
+        """`/grants` for writing, `/grants/{subscription}` for writing, looking up and revoking."""
         return [
             Route("POST", "/grants", self.grant),
             Route("PUT", "/grants", self.grant),
             Route("PUT", "/grants/{subscription}", self.grant),
             Route("GET", "/grants/{subscription}", self.look_up),
+            Route("DELETE", "/grants/{subscription}", self.revoke),
         ]
 
     def grant(self, call: Call) -> Answer:
@@ -98,6 +99,13 @@ class Entitlements(_Plain):
         document = {"success": True, "id": grant, "subscription": subscription}
         changed = known != call.body
         return answer(201 if known is None else 200, document, grant if changed else None)
+
+    def revoke(self, call: Call) -> Answer:
+        """Takes a grant back, once."""
+        subscription = call.params["subscription"]
+        if self._grants.pop(subscription, None) is None:
+            return _failure(404, "subscription", "has no grant")
+        return answer(200, {"success": True}, f"revoked-{_digest(subscription)}")
 
     def look_up(self, call: Call) -> Answer:
         """The grant of a subscription as it was written."""
