@@ -105,7 +105,12 @@ REVISIONS = st.builds(
 OUTPUTS = st.dictionaries(TEXTS, JSON, max_size=3)
 _RESULT: dict[str, Any] = {"step": TEXTS, "attempt": INTS}
 _CALLED = {**_RESULT, "callouts": some(CALLOUTS)}
-_FAILED = {**_CALLED, "failure": FAILURES, "next_attempt_at": st.none() | MOMENTS}
+_FAILED = {
+    **_CALLED,
+    "failure": FAILURES,
+    "next_attempt_at": st.none() | MOMENTS,
+    "unknown": st.booleans(),
+}
 _DECIDED: dict[str, Any] = {"expected": INTS, "command": MAYBE_TEXT}
 _FIELDS: dict[type[Any], dict[str, Any]] = {
     events.OrderAccepted: {

@@ -169,6 +169,9 @@ REVISION = Revision(
 SECOND: dict[str, Fact] = {
     **FIRST,
     "order-accepted": replace(ACCEPTED, waybill=(BARE, RETRIED)),
+    "step-failed-unknown": StepFailed(
+        step="zuora-2", attempt=3, failure=FAILURE, next_attempt_at=AT, unknown=True
+    ),
     "command-received": CommandReceived(
         command="command-7",
         kind=CommandKind.RESOLVE,
@@ -201,6 +204,9 @@ SECOND: dict[str, Fact] = {
     ),
     "compensation-failed": CompensationFailed(
         step="zuora-2", attempt=2, failure=FAILURE, next_attempt_at=AT, callouts=(UNANSWERED,)
+    ),
+    "compensation-failed-unknown": CompensationFailed(
+        step="zuora-2", attempt=2, failure=FAILURE, next_attempt_at=AT, unknown=True
     ),
     "compensation-failed-for-good": CompensationFailed(step="zuora-2", attempt=3, failure=FAILURE),
     "retry-due": RetryDue(expected=6, step="zuora-2"),
