@@ -44,6 +44,8 @@ ORDER: dict[str, Any] = {
     "config_version": 1,
     "lane": "default/H4T6PL9WQ2ZC",
     "next_action": "none",
+    "queued_behind": None,
+    "pending_commands": [],
     "steps": [
         {
             "id": "zuora",
@@ -53,6 +55,9 @@ ORDER: dict[str, Any] = {
             "critical": True,
             "status": "succeeded",
             "attempts": 1,
+            "attempt": 1,
+            "next_attempt": None,
+            "deferred_by": None,
             "error": None,
             "started": _AT,
             "ended": _AT,

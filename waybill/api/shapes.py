@@ -51,11 +51,33 @@ class StepView(_Shape):
     service: str
     phase: Literal["main", "post"]
     critical: bool
-    status: Literal["pending", "started", "succeeded", "failed", "skipped", "in_doubt"]
-    attempts: int
+    status: Literal[
+        "pending",
+        "started",
+        "waiting",
+        "succeeded",
+        "failed",
+        "skipped",
+        "in_doubt",
+        "compensating",
+        "compensated",
+        "compensation_failed",
+    ]
+    attempts: int = Field(description="How many were sent")
+    attempt: int = Field(description="The number of the open or the next one")
+    next_attempt: AwareDatetime | None = Field(description="When it opens by itself")
+    deferred_by: str | None = Field(description="The stage that lets it go on instead")
     error: StepError | None
     started: AwareDatetime | None
     ended: AwareDatetime | None
+
+
+class PendingCommand(_Shape):
+    """A command that the order has not answered yet."""
+
+    id: str
+    kind: str
+    step: str | None
 
 
 class OrderView(_Shape):
@@ -74,6 +96,8 @@ class OrderView(_Shape):
     config_version: int
     lane: str
     next_action: str = Field(description="What happens next, or what a person can do")
+    queued_behind: OrderId | None = Field(description="The order of its lane that it waits for")
+    pending_commands: list[PendingCommand]
     steps: list[StepView]
     run: int
     completion: Literal["order complete", "change complete"] | None
@@ -286,6 +310,14 @@ class OrdersQuery(Reread):
     status: Status | None = None
     order_type: str | None = None
     stage: str | None = Field(default=None, description="The plugin that the order stands at")
+    attention: str | None = Field(
+        default=None, description="The kind of its cause, as /api/attention has it"
+    )
+    plugin: str | None = Field(default=None, description="The plugin of its cause")
+    code: str | None = Field(default=None, description="The code of its cause")
+    error_code: str | None = Field(
+        default=None, description="The code of what stopped or delays it"
+    )
     from_: AwareDatetime | None = Field(
         default=None, alias="from", description="Created at or after this moment"
     )
