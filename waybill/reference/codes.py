@@ -19,6 +19,7 @@ CODES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
             "repeat the same body, or send changes under a reference of their own",
         ),
         "internal": ("a fault of Waybill's", "look into the log of the process; report it"),
+        "poison": ("three processes died of it", "mend the cause, `waybill rejected replay`"),
     },
     "A request is refused": {
         "bad_header": ("a header cannot be used", "see `field`"),
@@ -128,6 +129,7 @@ CODES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "look_up_failed": ("the look-up was refused", "find out at the partner"),
         "not_done": ("nothing came of it, and time was up", "send the order again"),
         "output_too_large": ("an output above 64 KiB", "hand on less"),
+        "poison": ("three processes died of it", "mend the cause, then resolve or retry it"),
         "unrecordable": ("the log cannot hold the result", "find out at the partner; report it"),
     },
     "A step of a shipped connector failed": {
