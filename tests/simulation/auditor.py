@@ -25,6 +25,7 @@ from streams.core.undoing import undoing
 from streams.core.wakes import wake
 from tests.simulation.effects import Effects
 from tests.simulation.final import Final
+from tests.simulation.legal import illegal
 from tests.simulation.log import Entry, SimLog
 from tests.simulation.loop import SimLoop
 from tests.simulation.partners import Call, Partners
@@ -131,6 +132,9 @@ class Auditor:
             if attempt in self._results:
                 self.problem(f"I-4 {attempt} has two results")
             self._results.add(attempt)
+        why = illegal(before_, fact)
+        if why is not None:
+            self.problem(f"I-3 {type(fact).__name__} applies to {told(before_)}: {why}")
         self._check_end(seen, before_)
         self._check_timer(seen, before_)
         self._check_restored(seen, before_)
@@ -218,6 +222,11 @@ class Auditor:
         """When the first waiting order goes on by itself."""
         wakes = [wake(order) for order in self.orders.values() if order.state not in ENDED]
         return min((one.due for one in wakes if one and one.due), default=None)
+
+    def waits(self) -> bool:
+        """Whether orders go on by themselves, in time or with their stage."""
+        unfinished = [order for order in self.orders.values() if order.state not in ENDED]
+        return any(wake(order) is not None for order in unfinished)
 
     def is_at_rest(self) -> bool:
         """Whether nothing moves."""

@@ -28,6 +28,7 @@ class Final:
         if self._auditor.problems:
             return
         self._nothing_is_lost(sent)
+        self._no_order_twice()
         self._all_rest()
         self._one_end_per_run()
         self._commands_are_answered(asked)
@@ -52,6 +53,13 @@ class Final:
             taken = (document["external_id"], document["note"]) in bodies
             if not taken and origin not in rejected:
                 auditor.problem(f"I-1 {document['external_id']} at {origin} is lost")
+
+    def _no_order_twice(self) -> None:
+        auditor = self._auditor
+        counted = Counter(order.accepted.external_id for order in auditor.orders.values())
+        for external, count in counted.items():
+            if count > 1:
+                auditor.problem(f"I-2 {external} became {count} orders")
 
     def _all_rest(self) -> None:
         auditor = self._auditor

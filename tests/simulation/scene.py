@@ -50,7 +50,7 @@ def scene(seed: int, chance: Chance) -> Scene:
     """The run of that seed."""
     random = chance.stream("scene")
     _allow_faults(chance)
-    seconds = random.choice((8.0, 15.0, 25.0))
+    seconds = random.choice((5.0, 9.0, 14.0))
     limits: dict[str, Any] = {"connect_s": 1.0, "read_s": 2.5}
     if random.random() < 0.5:
         limits["breaker"] = {"at_least": 3, "failure_rate": 0.6, "window_s": 5, "open_s": 1.0}
@@ -128,9 +128,9 @@ def _orders(random: Random, seconds: float) -> list[Ordered]:
 
 def _allow_faults(chance: Chance) -> None:
     for fault in (*BEFORE, *AFTER):
-        chance.allow(fault, 0.12, on=0.4)
+        chance.allow(fault, 0.3, on=0.35)
     for fault in REFUSALS:
-        chance.allow(fault, 0.12, on=0.35)
+        chance.allow(fault, 0.25, on=0.3)
     for fault, highest in _FAULTS.items():
         chance.allow(fault, highest)
 

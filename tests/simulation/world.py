@@ -198,9 +198,11 @@ class World:
         while self.loop.time() < until and not self.auditor.problems:
             await asyncio.sleep(QUIET_S)
             if self._is_at_rest():
+                if not self.auditor.waits():
+                    return True
                 due = self.auditor.next_due()
                 if due is None:
-                    return True
+                    continue
                 ahead = (due - self.now()).total_seconds()
                 if ahead > LEAP_FROM_S:
                     self.loop.leap(ahead - 1)
