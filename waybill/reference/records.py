@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-from schemas import envelope, events, steps
+from schemas import commands, envelope, events, steps
 from schemas.registry import ORDER_EVENTS, ORDERS, RegisteredSchema, latest, published
 from streams.core.order import State
 from streams.topics import PARTITIONER, TOPICS, Topic
@@ -122,6 +122,7 @@ def _known(facts: list[str]) -> set[str]:
 def _rules() -> str:
     rows = [
         ("`OrderAccepted`", promise(events.OrderAccepted).splitlines()[0]),
+        ("`CommandReceived`", promise(events.CommandReceived)),
         ("results of steps", promise(events.StepResult)),
         ("everything else", promise(events.Decided)),
     ]
@@ -129,7 +130,8 @@ def _rules() -> str:
 
 
 def _record(name: str, record: Mapping[str, Any]) -> str:
-    said = next((getattr(m, name) for m in (events, steps, envelope) if hasattr(m, name)), None)
+    modules = (events, steps, commands, envelope)
+    said = next((getattr(m, name) for m in modules if hasattr(m, name)), None)
     rows = [(code(field["name"]), _type(field["type"])) for field in record["fields"]]
     text = promise(said) or record.get("doc", "")
     shown = table(("member", "type"), rows) if rows else "No members."
