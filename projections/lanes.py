@@ -26,7 +26,7 @@ def unfinished_of(store: Store, lanes: Iterable[str]) -> dict[str, list[Order]]:
                 orders.lane.in_(bindparam("lanes", expanding=True)),
                 unfinished(tables.orders),
             )
-            .order_by(orders.lane, orders.lane_offset)
+            .order_by(orders.lane, orders.lane_offset, orders.passes)
         )
         found: dict[str, list[Order]] = {}
         for state, value in connection.execute(query, {"lanes": sorted(asked)}):

@@ -21,8 +21,7 @@ from projections.change import Change
 from projections.moments import microseconds
 from projections.standing import standing
 from projections.tables import Bulk, Place, Text, indexable, upsert
-from schemas.events import OrderAccepted
-from streams.core.order import Order, State, StepStatus
+from streams.core.order import DONE, WAITS, Order, State, StepStatus
 from streams.core.snapshot import state_bytes
 from streams.core.wakes import wake
 
@@ -161,26 +160,20 @@ class OrdersView:
     def __init__(self, bulk: Bulk) -> None:
         self._bulk = bulk
         self._last: dict[int, Change] = {}
-        self._fingerprints: dict[int, bytes] = {}
 
     def apply(self, change: Change) -> None:
         """The newest state replaces the one before."""
         self._last[change.order_place] = change
-        fact = change.event.fact
-        if isinstance(fact, OrderAccepted):
-            self._fingerprints[change.order_place] = fact.fingerprint
 
     def write(self, connection: Connection) -> None:
         """One upsert per order."""
-        rows = [
-            _row(change, self._fingerprints.get(place, b"")) for place, change in self._last.items()
-        ]
-        self._bulk.write(connection, rows)
+        self._bulk.write(connection, [_row(change) for change in self._last.values()])
 
 
-def _row(change: Change, fingerprint: bytes) -> tuple[Any, ...]:
-    """The row; `fingerprint` is what the order was accepted with, whatever it was amended to."""
+def _row(change: Change) -> tuple[Any, ...]:
+    """The fingerprint is that of the acceptance, whatever the order was amended to."""
     order, accepted = change.after, change.after.accepted
+    stand = _stand(order)
     return (
         change.order_place,
         order.id,
@@ -193,52 +186,53 @@ def _row(change: Change, fingerprint: bytes) -> tuple[Any, ...]:
         indexable(accepted.subscription_reference),
         indexable(accepted.owner),
         accepted.config_version,
-        fingerprint,
+        order.original or accepted.fingerprint,
         microseconds(order.created),
         status_word(order.state),
-        *_standing(order),
+        *stand[:4],
         order.run,
         order.sequence,
         order.offset,
         order.passes,
         order.behind,
-        *_awaits(order),
+        *stand[4:],
         microseconds(order.updated),
         change.place,
         state_bytes(order),
     )
 
 
-def _standing(order: Order) -> tuple[str | None, ...]:
-    """The plugin that the order stands at; code, step and plugin of what stopped or delays it."""
+_UNTROUBLED = frozenset({StepStatus.PENDING, StepStatus.STARTED, *DONE, StepStatus.COMPENSATED})
+_NOWHERE = (None,) * 7
+
+
+def _stand(order: Order) -> tuple[Any, ...]:
+    """Where the order stands: plugin, code, step and plugin of what stops it, attempt, wake."""
     at = standing(order)
+    wakes = _wakes(order)
     if at is None:
-        return None, None, None, None
+        return _NOWHERE
     step, progress = order.accepted.waybill[at], order.progress[at]
-    plugin = indexable(step.plugin)
-    if progress.failure is None or progress.status not in _TROUBLED:
-        return plugin, None, None, None
-    return plugin, indexable(progress.failure.code), indexable(step.id), plugin
+    plugin, failure = indexable(step.plugin), progress.failure
+    if failure is None or progress.status in _UNTROUBLED:
+        return plugin, None, None, None, progress.attempt, *wakes
+    error = indexable(failure.code), indexable(step.id), plugin
+    return plugin, *error, progress.attempt, *wakes
 
 
-_TROUBLED = frozenset(
-    {
-        StepStatus.FAILED,
-        StepStatus.IN_DOUBT,
-        StepStatus.WAITING,
-        StepStatus.COMPENSATING,
-        StepStatus.COMPENSATION_FAILED,
-    }
-)
+_NEVER = (None, None)
 
 
-def _awaits(order: Order) -> tuple[int | None, int | None, str | None]:
-    """The attempt that is open or comes next; the time or the stage that a resting order awaits."""
-    at = standing(order)
-    attempt = None if at is None else order.progress[at].attempt
+def _wakes(order: Order) -> tuple[int | None, str | None]:
+    """The time and the stage that a resting order waits for."""
+    for one in order.progress:
+        if one.status in WAITS:
+            break
+    else:
+        return _NEVER
     awaited = wake(order)
     if awaited is None:
-        return attempt, None, None
+        return _NEVER
     due = None if awaited.due is None else microseconds(awaited.due)
     stage = None if awaited.stage is None else indexable(awaited.stage)
-    return attempt, due, stage
+    return due, stage

@@ -21,14 +21,15 @@ def standing(order: Order) -> int | None:
     """The step that explains why the order stands where it does; None behind the last one."""
     if order.open_at is not None:
         return order.open_at
-    statuses = [one.status for one in order.progress]
-    is_behind = order.position >= len(statuses)
-    if not is_behind and (order.state not in _AT_REST or statuses[order.position] in _RESTS):
-        return order.position
+    position, progress = order.position, order.progress
+    is_behind = position >= len(progress)
+    if not is_behind and (order.state not in _AT_REST or progress[position].status in _RESTS):
+        return position
+    statuses = [one.status for one in progress]
     for rests in (StepStatus.COMPENSATION_FAILED, StepStatus.COMPENSATING, StepStatus.WAITING):
         if rests in statuses:
             return statuses.index(rests)
-    return None if is_behind else order.position
+    return None if is_behind else position
 
 
 _AT_REST = frozenset({State.WAITING, State.IN_DOUBT})

@@ -20,7 +20,7 @@ from schemas.events import (
 )
 from schemas.steps import Body, Callout, ErrorKind, Failure, Sealed, WaybillStep
 from streams.core.decide import RunStep
-from streams.core.order import Order
+from streams.core.order import Order, State
 
 Choose = Callable[[int], int]
 """`choose(n)` is a number from 0 to n - 1; the history follows from the choices alone."""
@@ -70,8 +70,9 @@ def _undone(run: RunStep, at: datetime, outcome: int) -> Result:
 
 
 def command(order: Order, number: int, choose: Choose) -> CommandReceived:
-    """The order's `number`th command, sensible or not."""
-    kind = list(CommandKind)[choose(len(CommandKind))]
+    """The order's `number`th command, more often than not a sensible one."""
+    kinds = _SENSIBLE.get(order.state, _STOPPING) if choose(3) else tuple(CommandKind)
+    kind = kinds[choose(len(kinds))]
     given = f"bulk-{choose(3)}/{number}" if choose(2) else f"c-{number}"
     revision = None
     if kind is CommandKind.AMEND or (kind is CommandKind.RETRY and choose(3) == 0):
@@ -87,6 +88,17 @@ def command(order: Order, number: int, choose: Choose) -> CommandReceived:
     )
 
 
+_PERSON = (CommandKind.RETRY, CommandKind.SKIP, CommandKind.RESOLVE, CommandKind.CANCEL)
+_STOPPING = (CommandKind.PAUSE, CommandKind.CANCEL, CommandKind.AMEND)
+_SENSIBLE: Mapping[State, Sequence[CommandKind]] = {
+    State.FAILED: _PERSON,
+    State.IN_DOUBT: _PERSON,
+    State.WAITING: (CommandKind.RETRY, CommandKind.CANCEL, CommandKind.PAUSE),
+    State.PAUSED: (CommandKind.RESUME,),
+    State.QUEUED: (CommandKind.RELEASE,),
+    State.POST_PROCESSING: (CommandKind.FORCE_COMPLETE, CommandKind.PAUSE),
+    State.COMPLETED: (CommandKind.RETRY,),
+}
 _ABOUT_STEPS = frozenset({CommandKind.RETRY, CommandKind.SKIP, CommandKind.RESOLVE})
 
 

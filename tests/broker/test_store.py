@@ -19,6 +19,7 @@ from streams.agents.projector import (
     Projector,
     UndecodableRecordError,
 )
+from tests.full_histories import full_history
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def history() -> History:
-    return random_history(random.Random(7).randrange, orders=30, partitions=3, most=400)
+    return full_history()
 
 
 def project(store: Store, history: History, size: int = 11) -> Projector:
@@ -116,8 +117,9 @@ def test_a_record_that_cannot_be_read_stops_its_partition_there(
 
 
 def test_orders_come_back_from_the_store_when_they_are_no_longer_remembered(
-    store: Store, history: History
+    store: Store,
 ) -> None:
+    history = random_history(random.Random(7).randrange, orders=12, partitions=3, most=250)
     for partition, records in history.log.items():
         for record in records:
             projector = Projector(store)

@@ -1,8 +1,7 @@
 """The outlet publishes every applied change in log order, and again rather than not."""
 
 import asyncio
-import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import orjson
 import pytest
@@ -11,20 +10,39 @@ from cloudevents.core.formats.json import JSONFormat
 
 from projections.outgoing import AnotherOutletError, OutgoingEvents
 from projections.store import Store
-from projections.testing import History, random_history
-from schemas.codec import decode
+from projections.testing import History
 from schemas.events import (
+    CompensationFailed,
+    CompensationSucceeded,
     Event,
+    OrderAmended,
+    OrderCancelled,
     OrderCompleted,
     OrderFailed,
+    OrderReopened,
+    StepDeferred,
+    StepFailed,
+    StepInDoubt,
     StepResult,
+    StepSkipped,
+    StepSucceeded,
 )
 from streams.agents.outlet import Outlet, Published
 from streams.agents.projector import Projector
-from streams.core.order import Order, State, evolve
+from streams.core.order import Order, State
 from streams.topics import Topics
+from tests.full_histories import applied, full_history
 
 TOPICS = Topics("t.")
+STEPS = {
+    StepSucceeded: "step_succeeded",
+    StepFailed: "step_failed",
+    StepInDoubt: "step_in_doubt",
+    StepSkipped: "step_skipped",
+    StepDeferred: "step_deferred",
+    CompensationSucceeded: "step_compensated",
+    CompensationFailed: "step_compensation_failed",
+}
 
 
 class Wire:
@@ -56,6 +74,10 @@ class Wire:
     def ids(self, topic: str) -> list[str]:
         return [headers["ce_id"] for to, _, _, headers in self.records if to == topic]
 
+    def lanes(self, topic: str) -> dict[str, list[str]]:
+        """The ids by key: only records of one key have an order."""
+        return by_lane((key.decode(), h["ce_id"]) for to, key, _, h in self.records if to == topic)
+
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
@@ -66,7 +88,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def history() -> History:
-    return random_history(random.Random(11).randrange, orders=30, partitions=3, most=500)
+    return full_history()
 
 
 def project(store: Store, history: History) -> None:
@@ -75,28 +97,27 @@ def project(store: Store, history: History) -> None:
     projector.apply_all(history.log)
 
 
-def applied(history: History) -> list[tuple[Event, Order | None, Order]]:
-    """Every applied event with the order before and right behind it."""
-    found = []
-    for _, records in sorted(history.log.items()):
-        orders: dict[str, Order] = {}
-        for record in records:
-            event = decode(record.value)
-            before = orders.get(event.envelope.order_id)
-            after = evolve(before, event, record.offset)
-            if after is not None and after is not before:
-                orders[event.envelope.order_id] = after
-                found.append((event, before, after))
+def updates(history: History) -> dict[str, list[str]]:
+    """Ids of the events that subscribers hear of, by lane in log order."""
+    return by_lane(
+        (event.envelope.lane, event.envelope.event_id)
+        for event, before, after in applied(history)
+        if news(event, before, after)
+    )
+
+
+def by_lane(ids: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for lane, event_id in ids:
+        found.setdefault(lane, []).append(event_id)
     return found
 
 
-def updates(history: History) -> list[str]:
-    """Ids of the events that changed the state of an order."""
-    return [
-        event.envelope.event_id
-        for event, before, after in applied(history)
-        if before is None or before.state is not after.state
-    ]
+def news(event: Event, before: Order | None, after: Order) -> str | None:
+    """What they hear: changes of state, an amendment, another run."""
+    if isinstance(event.fact, OrderAmended | OrderReopened):
+        return type(event.fact).__name__.removeprefix("Order").lower()
+    return after.state.value if before is None or before.state is not after.state else None
 
 
 async def everything(outlet: Outlet) -> None:
@@ -112,14 +133,30 @@ async def test_every_change_of_state_goes_out_once_in_log_order(
     outlet = Outlet(store, TOPICS, wire.send)
     assert outlet.lag() > 0
     await everything(outlet)
-    assert wire.ids("t.order-updates") == updates(history)
+    assert wire.lanes("t.order-updates") == updates(history)
     states = {headers["ce_type"].split(".")[2] for _, _, _, headers in wire.records}
-    assert states == {state.value for state in State}
-    for topic, kind in (("completed", OrderCompleted), ("failed", OrderFailed)):
-        ends = [e.envelope.event_id for e, _, _ in applied(history) if isinstance(e.fact, kind)]
+    assert states == {*(state.value for state in State), "amended", "reopened"}
+    for topic, kind in (("completed", OrderCompleted), ("failed", OrderFailed | OrderCancelled)):
+        ends = [e.envelope for e, _, _ in applied(history) if isinstance(e.fact, kind)]
         assert ends != []
-        assert wire.ids(f"t.order-{topic}") == ends
+        assert wire.lanes(f"t.order-{topic}") == by_lane((e.lane, e.event_id) for e in ends)
     assert outlet.lag() == 0
+
+
+async def test_an_end_is_published_once_for_each_run(store: Store, history: History) -> None:
+    project(store, history)
+    wire = Wire()
+    await everything(Outlet(store, TOPICS, wire.send))
+    ends = [
+        (headers["ce_subject"], orjson.loads(value)["run"], headers["ce_type"])
+        for topic, _, value, headers in wire.records
+        if topic in {"t.order-completed", "t.order-failed"}
+    ]
+    assert len(ends) == len(set(ends))
+    final = {"waybill.order.completed.v1", "waybill.order.cancelled.v1"}
+    for order in {order for order, _, _ in ends}:
+        kinds = [kind for one, _, kind in ends if one == order]
+        assert not final & set(kinds[:-1]), "nothing comes after a final end"
 
 
 async def test_an_update_shows_the_order_as_it_was_then(store: Store, history: History) -> None:
@@ -130,22 +167,22 @@ async def test_an_update_shows_the_order_as_it_was_then(store: Store, history: H
         h["ce_id"]: (h, orjson.loads(v)) for t, _, v, h in wire.records if t == TOPICS.order_updates
     }
     words = {State.ACCEPTED: "submitted", State.COMPLETED: "complete"}
-    changes, steps = updates(history), 0
-    for event, _, order in applied(history):
+    changes = {event_id for ids in updates(history).values() for event_id in ids}
+    steps = 0
+    for event, before, order in applied(history):
         event_id = event.envelope.event_id
-        expected = {event_id: order.state.value} if event_id in changes else {}
+        expected = {event_id: news(event, before, order)} if event_id in changes else {}
         if isinstance(event.fact, StepResult):
-            expected[f"{event_id}-step"] = f"step_{type(event.fact).__name__[4:].lower()}"
+            expected[f"{event_id}-step"] = STEPS[type(event.fact)]
             steps += 1
         for ce_id, kind in expected.items():
             headers, shown = sent[ce_id]
-            assert headers["ce_type"].replace("_", "") == f"waybill.order.{kind}.v1".replace(
-                "_", ""
-            )
+            assert headers["ce_type"] == f"waybill.order.{kind}.v1"
             assert shown["status"] == words.get(order.state, order.state.value)
             assert shown["updated"] == order.updated.isoformat()
-            assert shown["context"] == order.context
-            assert shown["items"] == [{"name": "Quarterly", "quantity": 1}]
+            known = {step.id for step in order.accepted.waybill}
+            assert shown["context"] == {s: o for s, o in order.context.items() if s in known}
+            assert shown["items"] == orjson.loads(order.accepted.document)["orderItems"]
     assert len(sent) == len(changes) + steps
 
 
@@ -191,7 +228,7 @@ async def test_without_all_acknowledgements_the_position_stays(
     again = Wire()
     await everything(Outlet(store, TOPICS, again.send))
     assert again.ids("t.order-updates")[:1] == wire.ids("t.order-updates")[:1]
-    assert again.ids("t.order-updates") == updates(history)
+    assert again.lanes("t.order-updates") == updates(history)
 
 
 async def test_a_batch_that_failed_is_published_whole_by_the_same_outlet(
@@ -205,7 +242,7 @@ async def test_a_batch_that_failed_is_published_whole_by_the_same_outlet(
     wire.records.clear()
     wire.fail_at = None
     await everything(outlet)
-    assert wire.ids("t.order-updates") == updates(history)
+    assert wire.lanes("t.order-updates") == updates(history)
 
 
 async def test_a_restarted_outlet_goes_on_where_it_was(store: Store, history: History) -> None:
@@ -219,7 +256,7 @@ async def test_a_restarted_outlet_goes_on_where_it_was(store: Store, history: Hi
     await everything(Outlet(store, TOPICS, wire.send))
     ids = wire.ids("t.order-updates")
     assert len(ids) == len(set(ids))
-    assert sorted(ids) == sorted(updates(history))
+    assert wire.lanes("t.order-updates") == updates(history)
 
 
 async def test_of_two_outlets_the_second_notices(store: Store, history: History) -> None:
@@ -240,7 +277,7 @@ async def test_the_running_outlet_publishes_what_comes_and_stops_when_told(
     running = asyncio.create_task(Outlet(store, TOPICS, wire.send).run(stop))
     await asyncio.sleep(0.1)
     project(store, history)
-    expected = len(updates(history))
+    expected = sum(map(len, updates(history).values()))
     async with asyncio.timeout(10):
         await wire.reached(expected)
         stop.set()

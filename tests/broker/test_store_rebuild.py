@@ -24,6 +24,7 @@ from streams.agents.projector import (
     AnotherProjectorError,
     Projector,
 )
+from tests.full_histories import full_history
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def history() -> History:
-    return random_history(random.Random(7).randrange, orders=30, partitions=3, most=400)
+    return full_history()
 
 
 def project(store: Store, history: History, size: int = 11) -> Projector:
@@ -65,7 +66,7 @@ def ignore(_: Progress) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_rebuilt_set_equals_the_live_one(store: Store, seed: int) -> None:
     chance = random.Random(seed)
-    history = random_history(chance.randrange, orders=40, partitions=4, most=500)
+    history = full_history(seed)
     project(store, history, size=chance.randrange(1, 40))
     live = table_hashes(store, 1)
     seen: list[Progress] = []
