@@ -9,12 +9,8 @@ import pytest
 
 from schemas.order_commands import OrderCommand, encoded_command
 from streams.topics import Topics
-from tests.e2e.stack import CONFIGURATION, STEPS, Stack, an_order, running_stack
-
-IN_DOUBT = [
-    {"name": "calloutPlugin", "service": "ledger", "id": "ledger", "options": {"endpoint": "/l"}}
-]
-MEMBERS = {"mode": "production"}
+from tests.e2e.commanding import command, failed_order, hasty_stack, types
+from tests.e2e.stack import Stack, an_order
 
 
 @pytest.fixture(scope="module")
@@ -22,35 +18,8 @@ def stack(
     kafka: str, module_topics: Topics, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     """Steps that fail at once: waiting is another test's matter."""
-    steps = [{**step, "retry": "none"} for step in STEPS]
-    ledger = {"order_type": "external", "sequence": [{**IN_DOUBT[0], "retry": "none"}]}
-    default = {**CONFIGURATION["tenants"]["default"], "sequence": steps, "overrides": [ledger]}
-    configuration = {"tenants": {**CONFIGURATION["tenants"], "default": default}}
-    folder = tmp_path_factory.mktemp("stack")
-    with running_stack(kafka, module_topics, folder, configuration) as running:
+    with hasty_stack(kafka, module_topics, tmp_path_factory.mktemp("stack")) as running:
         yield running
-
-
-def command(stack: Stack, order_id: str, name: str, **more: Any) -> dict[str, Any]:
-    """The command as the order answered it."""
-    body = {"command": name, "reason": "a test", **more}
-    url = f"{stack.url}/api/orders/{order_id}/commands"
-    answer = httpx.post(url, json=body, headers={"Prefer": "wait=20"}, timeout=40)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
-
-
-def failed_order(stack: Stack, **changes: Any) -> str:
-    stack.fault("zuora", path="/v1/orders", status=400)
-    order_id = str(stack.submit(an_order(**changes))["id"])
-    assert stack.ended(order_id)["status"] == "failed"
-    stack.mend()
-    return order_id
-
-
-def types(stack: Stack, order_id: str) -> list[str]:
-    timeline = httpx.get(f"{stack.url}/api/orders/{order_id}/timeline").json()["items"]
-    return [entry["type"] for entry in timeline]
 
 
 def test_a_failed_order_is_retried_and_completes(stack: Stack) -> None:
@@ -159,7 +128,7 @@ async def test_an_unknown_order_is_rejected_and_a_command_by_kafka_is_taken(stac
         topic=stack.topics.order_commands,
     )
     stack.until(lambda: stack.order(order_id)["status"] == "complete")
-    found = httpx.get(f"{stack.url}/api/commands/by-kafka").json()
+    found = json.loads(stack.cli("command", "by-kafka", "--json").stdout)
     assert (found["status"], found["actor"]) == ("applied", "batch")
 
     def codes(records: Any) -> list[str]:

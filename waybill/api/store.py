@@ -69,8 +69,11 @@ class StoreReading(Queries):
                 .where(orders.tenant == tenant, *conditions(tables, filters))
                 .group_by(*kind)
                 .order_by(count.desc(), *kind)
-            ).mappings()
-            return [dict(row) for row in rows]
+            )
+            return [
+                {"status": status, "plugin": plugin, "code": code, "orders": orders}
+                for status, plugin, code, orders in rows
+            ]
 
     def events_after(self, tenant: str, vector: Mapping[int, int], limit: int) -> Followed:
         """The tenant's next events behind the vector, at most `limit` of each partition."""
