@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tests.simulation.group import Member
 from tests.simulation.log import Link
 from tests.simulation.loop import Host
+from tests.simulation.partners import PARTNERS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -36,6 +37,7 @@ class Nemesis:
             ("partner_down", self._partner),
             ("joins", lambda: world.add_worker()),
             ("leaves", self._leaves),
+            ("hold_stage", self._hold),
             ("configured_anew", self._configured),
         )
 
@@ -109,6 +111,10 @@ class Nemesis:
     def _leaves(self) -> None:
         if len(self._workers()) > 1:
             self._world.retire(self._chance.one_of(self._workers()).host)
+
+    def _hold(self) -> None:
+        world, name = self._world, self._chance.one_of(list(PARTNERS))
+        world.outside.append(world.loop.create_task(world.operators.hold(f"{name}@{name}.test")))
 
     def _configured(self) -> None:
         """Workers that start from now on have another configuration."""

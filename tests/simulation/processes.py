@@ -20,12 +20,13 @@ from streams.agents.means import Means
 from streams.agents.orchestrator import Orchestrator
 from streams.agents.projecting import ProjectingReader
 from streams.agents.rejections import Rejections
+from streams.agents.stage_controls import StageControls
 from streams.agents.stages import Equipment, Stages
 from streams.core.commanding import Belonging, Commanding
 from streams.core.order import Order
 from tests.simulation.chance import Chance
 from tests.simulation.group import Member
-from tests.simulation.log import SimLog, SimWriter
+from tests.simulation.log import Entry, SimLog, SimWriter
 from tests.simulation.loop import Host, SimLoop
 from tests.simulation.partners import Partners, SimWire
 from tests.simulation.scene import KEYS, Scene
@@ -120,12 +121,16 @@ class Worker:
             ring=ring,
             random_bytes=self.random.randbytes,
         )
+        performer = Performer(
+            Transport(SimWire(host, around.partners)), SecretValues({}), wall, loop.time
+        )
+        self._around = around
+        self._controls = StageControls(performer.stages)
+        self._controlled = 0
         stages = Stages(
             Equipment(
                 addressing=scene.addressing,
-                performer=Performer(
-                    Transport(SimWire(host, around.partners)), SecretValues({}), wall, loop.time
-                ),
+                performer=performer,
                 keys=ring,
                 now=now,
                 monotonic=loop.time,
@@ -176,6 +181,20 @@ class Worker:
         self.orchestrator.start()
         self.intake.start()
         self.commands.start()
+        self._around.log.landed.append(self._told)
+        self._obey()
+
+    def _told(self, topic: str, partition: int, entries: list[Entry]) -> None:
+        del partition, entries
+        if topic == CONTROLS and self.host.alive:
+            loop, later = self._around.loop, self._around.chance.between(0.005, 0.2)
+            loop.within(self.host, lambda: loop.call_later(later, self._obey))
+
+    def _obey(self) -> None:
+        records = self._around.log.topics[CONTROLS][0]
+        for record in records[self._controlled :]:
+            self._controls.take(record.value)
+        self._controlled = len(records)
 
     def fatal(self, problem: BaseException) -> None:
         """A process that cannot go on ends."""

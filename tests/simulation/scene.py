@@ -166,7 +166,7 @@ _FAULTS = {
     "joins": 0.4,
     "leaves": 0.4,
     "configured_anew": 0.3,
-    "hold_stage": 0.3,
+    "hold_stage": 0.6,
 }
 """How often at most: per record, call or request, else per tick of the nemesis."""
 COMMANDS = {

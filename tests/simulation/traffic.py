@@ -78,6 +78,24 @@ class Operators:
             await asyncio.sleep(self._random.uniform(0, 3))
             await self._send(asked)
 
+    async def hold(self, stage: str) -> None:
+        """Holds a stage, and lets it go on after a while, at the latest when all is healed."""
+        await self._steer(stage, "hold_stage")
+        until = self._world.loop.time() + self._random.uniform(0.5, 8)
+        while self._world.loop.time() < until and not self._world.around.chance.healed:
+            await asyncio.sleep(0.5)
+        await self._steer(stage, "release_stage")
+
+    async def _steer(self, stage: str, kind: str) -> None:
+        self._number += 1
+        asked = {
+            "id": f"command-{self._number}",
+            "stage": stage,
+            "command": kind,
+            "reason": "an operator wants it",
+        }
+        await self._world.write(COMMANDS, stage.encode(), orjson.dumps(asked))
+
     async def settle(self, order: Order) -> bool:
         """Answers what the order rests for; whether there was anything to be answered."""
         if order.state in ENDED or order.pending:

@@ -87,6 +87,7 @@ class World:
         self.workers: list[Worker] = []
         self.offsets: dict[str, float] = {}
         self.version = 0
+        self.outside: list[asyncio.Task[None]] = []
         self._number = 0
         self._writer = SimWriter(self.loop, log, chance, None)
         self.shop = Shop(self)
@@ -158,12 +159,12 @@ class World:
             self.add_worker()
         for _ in range(scene_.projectors):
             self.add_projector()
-        outside = [loop.create_task(self.shop.run()), loop.create_task(self.operators.run())]
+        self.outside += [loop.create_task(self.shop.run()), loop.create_task(self.operators.run())]
         while loop.time() < scene_.seconds and not self.auditor.problems:
             await asyncio.sleep(TICK_S * self.around.chance.between(0.2, 1.8))
             self.nemesis.tick()
         self._heal()
-        await asyncio.gather(*outside)
+        await asyncio.gather(*self.outside)
         await self._settle()
         self.auditor.judge(self.shop.acknowledged, self.operators.asked)
 
