@@ -1,1 +1,3 @@
 """All that knows the inside of Faust and aiokafka."""
+
+from streams.kafka import broken as broken

@@ -105,6 +105,9 @@ async def look(app: Any) -> Signs:
         "the fetcher of Kafka's client": client._fetcher._fetch_task,  # noqa: SLF001 (as above)
         "the coordination with the group": coordinator._coordination_task,  # noqa: SLF001 (as above)
     }
+    heartbeat = coordinator._heartbeat_task  # noqa: SLF001 (as above)
+    if heartbeat is not None and _failed(heartbeat):
+        loops["the heartbeat"] = heartbeat
     ends = await _ends(client)
     pulse: Pulse = app.pulse
     return Signs(
@@ -121,6 +124,10 @@ async def look(app: Any) -> Signs:
             if tp in pulse.taken and end > pulse.taken[tp] and app.has_room(tp.topic)
         },
     )
+
+
+def _failed(task: "asyncio.Task[None]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None
 
 
 def _client(app: Any) -> AIOKafkaConsumer:

@@ -6,6 +6,7 @@ fetch): its value is the list of records. Faust's acks are not used; readers say
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -16,6 +17,7 @@ from mode.utils.futures import maybe_async
 
 FULL_S = 0.02
 """How soon a reader that had no room is asked again."""
+TROUBLED_S = 0.5
 
 
 class LoopConsumer(driver.AIOKafkaConsumerThread):
@@ -89,9 +91,9 @@ class ChunkConsumer(driver.Consumer):
         What arrives while partitions are being moved is dropped: the seek of the next assignment
         brings it again.
         """
-        records, _ = await self._wait_next_records(timeout)
+        records = await self._fetched(timeout)
         generation = self.app.consumer_generation_id
-        for place, found in (records or {}).items():
+        for place, found in records.items():
             if (
                 self.should_stop
                 or not self.flow_active
@@ -102,6 +104,28 @@ class ChunkConsumer(driver.Consumer):
             message = self._to_message(tp, found[-1])
             message.value = found
             yield tp, message
+
+    async def _fetched(self, timeout: float) -> Mapping[Any, Any]:  # noqa: ASYNC109 (as above)
+        """Upstream, an error of the group's coordination ends this loop, and nobody tells."""
+        self._take_note()
+        try:
+            records, _ = await self._wait_next_records(timeout)
+        except (KafkaError, OSError, RuntimeError) as problem:
+            if isinstance(problem, self.consumer_stopped_errors) or self.should_stop:
+                raise
+            self.log.warning("nothing is fetched for now: %r", problem)
+            await asyncio.sleep(TROUBLED_S)
+            return {}
+        return records or {}
+
+    def _take_note(self) -> None:
+        """The coordination waits until somebody has taken note of what it met, then tries again."""
+        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 (as above)
+        problem = coordinator._pending_exception  # noqa: SLF001 (as above)
+        if problem is not None:
+            self.log.warning("the group's coordination met %r", problem)
+            with suppress(Exception):
+                coordinator.check_errors()
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 (Faust's interface)
         wanted = {tp for tp in active_partitions if self.app.has_room(tp.topic)}
