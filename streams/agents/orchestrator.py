@@ -18,7 +18,7 @@ from streams.agents.turn import Turn
 from streams.agents.waking import WAKE_EVERY_S, Alarm
 from streams.core.commands import wants_stop
 from streams.core.decide import Append, Decision, Rest, RunStep, Surroundings, decide
-from streams.core.evolve import contradicts, evolve
+from streams.core.evolve import contradicts, evolved_again
 from streams.core.order import Order
 from streams.kafka.reader import Records
 
@@ -125,6 +125,8 @@ class Orchestrator:
         self._placed = False
         if self._partitions:
             log.info("partitions revoked: %s", sorted(self._partitions))
+        for part in self._partitions.values():
+            part.live = False
         self._partitions = {}
         self._inbox.clear()
 
@@ -182,7 +184,9 @@ class Orchestrator:
             known = part.orders.get(order_id)
             if contradicts(known, event):
                 await self._means.reject(event)
-            folded = evolve(known, event, offset)
+                if self._partitions.get(part.number) is not part:
+                    return
+            folded = evolved_again(known, event, offset)
             if folded is None:
                 self._halt(part, f"{order_id} does not begin with its acceptance at {offset}")
                 break

@@ -46,14 +46,26 @@ def evolve(order: Order | None, event: Event, offset: int) -> Order | None:
         return _accepted(event, offset)
     fact, at = event.fact, event.envelope.occurred_at
     if isinstance(fact, StepResult):
-        return _settled(_RESULTS[type(fact)](order, fact, at), fact, at)
+        return _settled(_RESULTS[type(fact)](order, fact, at), event, offset)
     if isinstance(fact, CommandReceived):
         received = order._replace(
             pending=(*order.pending, fact), commands=(*order.commands, fact.command)
         )
-        return _settled(received, fact, at)
+        return _settled(received, event, offset)
     assert not isinstance(fact, OrderAccepted), "an acceptance never applies to a known order"
-    return _settled(deciding.changed(order, fact, at, offset), fact, at)
+    return _settled(deciding.changed(order, fact, at, offset), event, offset)
+
+
+def evolved_again(order: Order | None, event: Event, offset: int) -> Order | None:
+    """`evolve` for who reads the log again over an order that a store ahead of it has given.
+
+    What stands before the order's last event has been weighed, and must not be weighed anew
+    against what came of it: a result that did not apply while the order was queued names the
+    same attempt that is open once it is released.
+    """
+    if order is not None and offset <= order.last:
+        return order
+    return evolve(order, event, offset)
 
 
 def applies(order: Order | None, event: Event) -> bool:
@@ -95,6 +107,7 @@ def _accepted(event: Event, offset: int) -> Order:
         created=at,
         updated=at,
         offset=offset,
+        last=offset,
         trace=envelope.trace,
         progress=tuple(pending),
     )
@@ -114,20 +127,25 @@ _RESULTS: Mapping[type[Result], _Handler] = {
 }
 
 
-def _settled(order: Order, fact: object, at: datetime) -> Order:
+def _settled(order: Order, event: Event, offset: int) -> Order:
     """With what follows from its parts: which attempt is open now, and the state."""
     opening, compensating = order.open_at, order.compensating
     if opening is None:
         opening, compensating = _opening(order)
     state = _state(order, opening)
-    if order.state is State.ACCEPTED and state is State.PROCESSING and isinstance(fact, _UNMOVED):
+    if (
+        order.state is State.ACCEPTED
+        and state is State.PROCESSING
+        and isinstance(event.fact, _UNMOVED)
+    ):
         state = State.ACCEPTED
     return order._replace(
         state=state,
         sequence=order.sequence + 1,
-        updated=at,
+        updated=event.envelope.occurred_at,
         open_at=opening,
         compensating=compensating,
+        last=offset,
     )
 
 

@@ -87,7 +87,7 @@ class Order(NamedTuple):
     commands without an answer, oldest first, `commands` the ids of all. `generations` counts
     definite failures per `step/call`, and compensations per `step/`. `revised`: `accepted` is no
     longer what the acceptance said; `original` is the fingerprint of what it said.
-    `trace` is the traceparent it came with.
+    `trace` is the traceparent it came with. `last` is the offset of the last applied event.
     """
 
     id: str
@@ -119,6 +119,7 @@ class Order(NamedTuple):
     commands: tuple[str, ...] = ()
     revised: bool = False
     original: bytes | None = None
+    last: int = -1
 
     @property
     def step(self) -> WaybillStep | None:
