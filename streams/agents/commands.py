@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
@@ -99,6 +99,7 @@ class CommandAgent(LedgerReader):
         super().__init__(INBOX_RECORDS, desk.fatal)
         self._desk = desk
         self._missing = 0
+        self._controlling = asyncio.Lock()
 
     async def assigned(
         self, committed: Mapping[int, int], ends: Mapping[int, int]
@@ -157,7 +158,7 @@ class CommandAgent(LedgerReader):
             return self._reject(refused_record, INTERNAL)
         metrics.COMMANDS.labels(asked.command.command.value).inc()
         if isinstance(asked.command.command, StageCommandKind):
-            return self._control(asked)
+            return self._control(asked, record.timestamp)
         return _Item(asked, refused_record)
 
     async def _begun(
@@ -234,10 +235,13 @@ class CommandAgent(LedgerReader):
     def _reject(self, record: Refused, problem: Problem) -> Work:
         return self._desk.rejections.write(record, problem)
 
-    async def _control(self, asked: Asked) -> None:
-        """Returns when what holds or releases a stage is durable."""
+    async def _control(self, asked: Asked, timestamp: int) -> None:
+        """Returns when what holds or releases a stage is durable; one after the other.
+
+        Its time is that of the command's record: written again, it is no younger than before.
+        """
         desk, command = self._desk, asked.command
-        key, value = stage_control(asked, desk.now())
+        key, value = stage_control(asked, datetime.fromtimestamp(timestamp / 1000, UTC))
         log.warning(
             "%s %s, asked by %s: %s",
             command.command.value,
@@ -245,14 +249,15 @@ class CommandAgent(LedgerReader):
             asked.request.actor,
             command.reason,
         )
-        while True:
-            try:
-                await desk.journal.writer.append(desk.controls_topic, key, value)
-            except Exception as problem:  # noqa: BLE001 (whatever it was, it is not durable yet)
-                log.warning("a stage's control is written again: %r", problem)
-                await asyncio.sleep(AGAIN_AFTER_S)
-            else:
-                return
+        async with self._controlling:
+            while True:
+                try:
+                    await desk.journal.writer.append(desk.controls_topic, key, value)
+                except Exception as problem:  # noqa: BLE001 (whatever it was, it is not durable yet)
+                    log.warning("a stage's control is written again: %r", problem)
+                    await asyncio.sleep(AGAIN_AFTER_S)
+                else:
+                    return
 
 
 def _the_one(item: _Item, there: Sequence[Belonging]) -> Belonging:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -38,6 +39,7 @@ class StageControls:
     def __init__(self, stages: Holdable, told: Callable[[int], None] = lambda _: None) -> None:
         self._stages = stages
         self._held: dict[tuple[str, str], StageControl] = {}
+        self._last: dict[tuple[str, str], datetime] = {}
         self._told = told
 
     @property
@@ -55,6 +57,8 @@ class StageControls:
             log.error("a record of stage-controls is not understood: %s", problem.errors()[0])  # noqa: TRY400 (the record is at fault, not the code)
             return
         place = (control.tenant, control.stage)
+        if self._is_late(place, control.at):
+            return
         was = place in self._held
         if control.held:
             self._held[place] = control
@@ -71,3 +75,13 @@ class StageControls:
             )
         self._stages.hold(control.tenant, control.stage, held=control.held)
         self._told(len(self._held))
+
+    def _is_late(self, place: tuple[str, str], at: datetime | None) -> bool:
+        """Whether something was asked after that: a record that is written again lands late."""
+        last = self._last.get(place)
+        if at is None:
+            return False
+        if last is not None and at < last:
+            return True
+        self._last[place] = at
+        return False

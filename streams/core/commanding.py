@@ -213,8 +213,11 @@ def command_received(
     return Event(envelope, fact)
 
 
-def stage_control(asked: Asked, now: datetime) -> tuple[bytes, bytes]:
-    """Key and value of the record of `stage-controls` that holds a stage or releases it."""
+def stage_control(asked: Asked, at: datetime) -> tuple[bytes, bytes]:
+    """Key and value of the record of `stage-controls` that holds a stage or releases it.
+
+    `at` is when that was asked: what comes late does not count against what was asked later.
+    """
     command = asked.command
     assert command.stage is not None
     record = {
@@ -223,7 +226,7 @@ def stage_control(asked: Asked, now: datetime) -> tuple[bytes, bytes]:
         "held": command.command is StageCommandKind.HOLD_STAGE,
         "actor": asked.request.actor,
         "reason": command.reason,
-        "at": now.isoformat(),
+        "at": at.isoformat(),
         "command": asked.id,
     }
     return f"{asked.tenant}/{command.stage}".encode(), orjson.dumps(record)
