@@ -15,14 +15,17 @@ from typing import Any
 import aiokafka.client
 import faust
 import pytest
+import uvloop
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from faust.types import TP
 
 from schemas.problems import RefusedError
 from streams import app as ours
 from streams.agents.rejections import _read, _written
 from streams.app import ReaderSettings, build_app
+from streams.kafka import broken
 from streams.kafka.transport import ChunkConsumer
 from streams.kafka.writer import LogWriter
 from streams.topics import Topics
@@ -256,3 +259,26 @@ def test_h12_hostile_records_are_refused_and_never_unpickled(name: str, tmp_path
 def test_h12_a_flood_of_headers_is_kept_for_a_replay() -> None:
     flood = [(f"x-{number}", os.urandom(40)) for number in range(20_000)]
     assert _read(_written(flood)) == flood
+
+
+def test_h13_a_connection_that_uvloop_calls_broken_is_one_to_aiokafka() -> None:
+    async def told(send: Any) -> Exception | None:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        connection = AIOKafkaConnection("127.0.0.1", port)
+        _, connection._writer = await asyncio.open_connection("127.0.0.1", port)
+        connection._writer.transport.abort()
+        await asyncio.sleep(0.05)
+        try:
+            await send(connection, b"token")
+        except Exception as problem:  # noqa: BLE001 - it is what is looked at
+            return problem
+        finally:
+            server.close()
+        return None
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        # Who expects OSError and KafkaError, as aiokafka does, dies of this one.
+        assert isinstance(runner.run(told(broken._send_sasl_token)), RuntimeError)
+        ours = runner.run(told(AIOKafkaConnection._send_sasl_token))
+        assert isinstance(ours, KafkaConnectionError)

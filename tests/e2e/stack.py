@@ -93,8 +93,8 @@ class Stack:
         """Of the partners."""
         return f"http://{self.environment['WAYBILL_SANDBOX']}"
 
-    def start(self, name: str) -> None:
-        """One process."""
+    def start(self, name: str, program: str | None = None) -> None:
+        """One process; several of a program need names of their own."""
         at = {"sandbox": f"{self.sandbox}/livez", "api": f"{self.url}/readyz"}
         address = f"127.0.0.1:{free_port()}"
         environment = dict(self.environment)
@@ -103,7 +103,7 @@ class Stack:
         self.probes[name] = at.get(name, f"http://{address}/readyz")
         with self.log_file(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "waybill", name],
+                [sys.executable, "-m", "waybill", program or name],
                 env=environment,
                 stdout=log,
                 stderr=log,

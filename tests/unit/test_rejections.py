@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import orjson
@@ -14,7 +15,7 @@ from schemas.problems import Problem
 from streams.agents import rejections
 from streams.agents.fate import StoreCalls
 from streams.agents.keyring import KeyRing
-from streams.agents.rejections import CONTRADICTION, Refused, Rejections
+from streams.agents.rejections import CONTRADICTION, Refused, Rejections, opened
 from streams.core.intake import acceptance
 from streams.core.sealing import DataKey, TenantKeys, unseal_rejected
 from tests.unit.core.taking import KEY, prepared
@@ -92,6 +93,18 @@ async def test_nothing_of_the_record_stands_in_clear(caplog: pytest.LogCaptureFi
     [(_, _, value, headers)] = paper.written
     assert b"ada" not in value
     assert "ada" not in f"{headers} {caplog.text}"
+
+
+async def test_what_was_refused_can_be_had_again_whole() -> None:
+    paper = Paper()
+    sent = [("x-shop", "Zürich ada".encode()), ("x-bytes", b"\xff\x00"), ("x-bytes", b"")]
+    refused = replace(REFUSED, headers=sent)
+    await rejecting(paper).write(refused, PROBLEM)
+    [(_, key, value, headers)] = paper.written
+    assert "ada" not in f"{headers}", "what a sender put into its headers is sealed, too"
+    kept = [(name, text.encode()) for name, text in headers.items()]
+    record = SimpleNamespace(key=key, value=value, headers=kept)
+    assert opened(cast("Any", record), KEYS["a"]) == refused
 
 
 async def test_a_refusal_without_a_field_has_no_header_for_it() -> None:
