@@ -13,9 +13,11 @@ from projections.attention_queries import attention, of_cause
 from projections.command_queries import pauses
 from projections.moments import microseconds
 from projections.orders import incomplete
+from projections.possible import possible_commands
 from projections.process_events import Entry, plugins_of, process_events
 from projections.shapes import order_shape
 from projections.snapshots import order_of
+from projections.standing import Pause
 from projections.statistics import COUNTS
 from projections.store import Store
 from projections.tables import indexable, parted
@@ -89,13 +91,17 @@ class Queries:
             return _folded(connection, tables, tenant, order_id)
 
     def order(self, tenant: str, order_id: str) -> dict[str, Any] | None:
-        """The Order shape, or None."""
+        """The Order shape with the commands that it would take, or None."""
         with self._store.reading() as (connection, tables):
             orders = tables.orders.c
             row = connection.execute(
                 _with_acceptance(tables).where(orders.id == order_id, orders.tenant == tenant)
             ).one_or_none()
-            return None if row is None else _shapes(connection, tables, [row])[0]
+            if row is None:
+                return None
+            by = _pauses(connection, tables, [row]).get(row.place)
+            found = order_of(row.state, row.value)
+            return {**order_shape(found, by), "commands": possible_commands(found)}
 
     def orders(
         self, tenant: str, filters: OrderFilters, cursor: str | None = None, limit: int = LIMIT
@@ -232,9 +238,13 @@ def _folded(connection: Connection, tables: ViewSet, tenant: str, order_id: str)
 def _shapes(
     connection: Connection, tables: ViewSet, rows: Sequence[Row[Any]]
 ) -> list[dict[str, Any]]:
-    paused = [row.place for row in rows if row.status == State.PAUSED.value]
-    by = pauses(connection, tables, paused) if paused else {}
+    by = _pauses(connection, tables, rows)
     return [order_shape(order_of(row.state, row.value), by.get(row.place)) for row in rows]
+
+
+def _pauses(connection: Connection, tables: ViewSet, rows: Sequence[Row[Any]]) -> dict[int, Pause]:
+    paused = [row.place for row in rows if row.status == State.PAUSED.value]
+    return pauses(connection, tables, paused) if paused else {}
 
 
 def _with_acceptance(tables: ViewSet) -> Select[Any]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from projections.moments import short
 from schemas.steps import Failure, WaybillStep
 from streams.core.order import FINAL, Order, Progress, State, StepStatus
+from streams.core.undoing import undoing
 
 _RESTS = frozenset({StepStatus.WAITING, StepStatus.IN_DOUBT})
 _UNDOES = frozenset({StepStatus.COMPENSATING, StepStatus.COMPENSATION_FAILED})
@@ -21,6 +22,8 @@ def standing(order: Order) -> int | None:
     """The step that explains why the order stands where it does; None behind the last one."""
     if order.open_at is not None:
         return order.open_at
+    if order.pending and (stuck := undoing(order)) is not None:
+        return stuck
     position, progress = order.position, order.progress
     is_behind = position >= len(progress)
     if not is_behind and (order.state not in _AT_REST or progress[position].status in _RESTS):
@@ -54,7 +57,7 @@ def next_action(order: Order, pause: Pause | None = None) -> str:
             return "none"
         case _ if order.open_at is not None:
             return _under_way(order, order.open_at)
-        case _ if order.pending:
+        case _ if order.pending and undoing(order) is None:
             return f"decides on {order.pending[0].kind.value}"
         case _:
             return _rests(order, pause)
@@ -63,6 +66,8 @@ def next_action(order: Order, pause: Pause | None = None) -> str:
 def _rests(order: Order, pause: Pause | None) -> str:
     at = standing(order)
     match order.state:
+        case _ if at is not None and order.progress[at].status in _UNDOES:
+            return _stuck(order, at)
         case State.QUEUED:
             return f"queued behind {order.behind}"
         case State.PAUSED:
@@ -100,11 +105,16 @@ def _after(progress: Progress) -> str:
     return f" after {became} ({failure.code})"
 
 
+def _stuck(order: Order, at: int) -> str:
+    """A step that is being undone."""
+    step, progress = order.accepted.waybill[at], order.progress[at]
+    if progress.status is StepStatus.COMPENSATING:
+        return _waits(order, at)
+    return _needed(f"step {step.id} could not be undone", progress.failure, _STEP)
+
+
 def _person(order: Order) -> str | None:
     """What needs a person, and which commands answer it."""
-    for step, progress in zip(order.accepted.waybill, order.progress, strict=True):
-        if progress.status is StepStatus.COMPENSATION_FAILED and order.state not in FINAL:
-            return _needed(f"step {step.id} could not be undone", progress.failure, _STEP)
     stopped = stopped_at(order)
     if stopped is not None and order.state is State.FAILED:
         return _needed(f"step {stopped[0].id} failed", stopped[1], f"{_STEP}, cancel")

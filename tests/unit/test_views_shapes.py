@@ -31,7 +31,8 @@ from schemas.events import (
     StepSucceeded,
 )
 from schemas.steps import ErrorKind, Failure, WaybillStep
-from streams.core.order import Order, evolve
+from streams.core.evolve import evolve
+from streams.core.order import Order
 
 FAILURE = Failure(
     kind=ErrorKind.DECLINED,
@@ -91,13 +92,16 @@ def test_the_shape_is_json_and_has_the_members_that_are_promised() -> None:
         "config_version",
         "lane",
         "next_action",
+        "queued_behind",
+        "pending_commands",
         "steps",
         "run",
         "completion",
         "error",
     ]
     members = {"name", "service", "phase", "critical", "status", "attempts", "error"}
-    assert members | {"started", "ended"} <= set(shown["steps"][0])
+    members |= {"started", "ended", "attempt", "next_attempt", "deferred_by"}
+    assert members <= set(shown["steps"][0])
 
 
 def test_a_failed_order_says_why_to_the_buyer_and_to_the_operator() -> None:
@@ -112,7 +116,9 @@ def test_a_failed_order_says_why_to_the_buyer_and_to_the_operator() -> None:
         "plugin": "zuora",
         "message": "do_not_honor",
     }
-    assert shown["next_action"] == "needs a person: step zuora failed (card_declined)"
+    assert shown["next_action"] == (
+        "needs a person: step zuora failed (card_declined); retry, resolve, skip, cancel"
+    )
     assert [(c.step, c.kind, c.code) for c in causes(order)] == [
         ("zuora", "failed", "card_declined")
     ]
@@ -122,7 +128,8 @@ def test_an_order_in_doubt_names_the_step_that_a_person_must_look_at() -> None:
     order = folded(told((ANNOUNCED,), StepInDoubt(step="callout", attempt=1, failure=FAILURE)))
     assert order_shape(order)["status"] == "in_doubt"
     assert next_action(order) == (
-        "needs a person: step callout has an unknown outcome (card_declined)"
+        "needs a person: step callout has an unknown outcome (card_declined); "
+        "resolve, retry, skip, cancel"
     )
     assert [cause.kind for cause in causes(order)] == ["in_doubt"]
 

@@ -18,6 +18,14 @@ _FACTS = (
     "attempt",
     "completion",
     "next_attempt_at",
+    "kind",
+    "command",
+    "stage",
+    "until",
+    "behind",
+    "passed_by",
+    "from_step",
+    "standing",
 )
 """Members of an event that are no partner's words."""
 
@@ -30,9 +38,10 @@ def masked_error(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def masked_order(order: Mapping[str, Any]) -> dict[str, Any]:
-    """An order without what partners answered."""
+    """An order without what partners answered, and without who paused it and why."""
     steps = [{**step, "error": masked_error(step["error"])} for step in order["steps"]]
-    return {**order, "steps": steps, "error": masked_error(order["error"])}
+    paused = {"next_action": "paused"} if order["status"] == "paused" else {}
+    return {**order, **paused, "steps": steps, "error": masked_error(order["error"])}
 
 
 def masked_process_event(event: Mapping[str, Any]) -> dict[str, Any]:

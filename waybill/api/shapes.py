@@ -98,6 +98,9 @@ class OrderView(_Shape):
     next_action: str = Field(description="What happens next, or what a person can do")
     queued_behind: OrderId | None = Field(description="The order of its lane that it waits for")
     pending_commands: list[PendingCommand]
+    commands: list[str] | None = Field(
+        default=None, description="Those that would not be rejected now; of one order alone"
+    )
     steps: list[StepView]
     run: int
     completion: Literal["order complete", "change complete"] | None
@@ -198,10 +201,10 @@ class EventError(_Shape):
 
 
 class LogLine(_Shape):
-    """One line of the order's log. Lines of level `error` need the scope `operate`."""
+    """One line of the order's log. Those that are not of level `info` need the scope `operate`."""
 
     at: AwareDatetime
-    level: Literal["info", "error"]
+    level: Literal["info", "error", "operator"]
     message: str
 
 
