@@ -54,6 +54,7 @@ class Report:
     resolved_by_people: int = 0
     timers: dict[str, Any] = field(default_factory=dict)
     published_twice: int = 0
+    refused: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
@@ -150,6 +151,7 @@ def _from_log(audit: Audit, sent: Sent, refusals: list[tuple[str, str]]) -> Repo
         at_rest=audit.at_rest(),
         resolved_by_people=audit.resolved.total() + audit.people_retried.total(),
         timers=timer_figures(audit.lateness_s),
+        refused=sent.refused,
         lost=lost,
         doubled=[one for one, ids in audit.by_external_id.items() if len(ids) > 1],
         stuck=[f"{order.id}: {order.state.value}" for order in audit.stuck()],

@@ -37,6 +37,7 @@ class Sent:
     unanswered: set[str] = field(default_factory=set)
     conflicts: set[str] = field(default_factory=set)
     garbage: set[str] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -151,7 +152,7 @@ class Shops:
         if reply.status == CONFLICT and external_id in self.sent.conflicts:
             return True
         if reply.status not in REPEATED:
-            raise AssertionError(f"{external_id}: {reply.status} {answer[:300]!r}")
+            self.sent.refused.append(f"{external_id}: {reply.status} {answer[:300]!r}")
         return False
 
     async def _contradict(self, order: dict[str, Any], pause: float) -> None:
