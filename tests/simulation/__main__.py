@@ -1,44 +1,46 @@
-"""Runs seeds: `python -m tests.simulation SEED` replays one, `FIRST COUNT` runs a campaign."""
+"""Runs seeds: `python -m tests.simulation SEED` replays and tells one; `FIRST COUNT` runs many."""
 
 import logging
 import sys
 import time
-from collections import Counter
 
-from tests.simulation.world import simulate
+from tests.simulation.campaign import Total, outcomes
+from tests.simulation.world import Outcome, simulate
 
 
 def main(arguments: list[str]) -> int:
-    numbers = [int(text) for text in arguments if not text.startswith("-")]
-    first, count = numbers[0], numbers[1] if len(numbers) > 1 else 1
-    traced = "-v" in arguments
-    logging.basicConfig(
-        level=logging.INFO if traced else logging.ERROR, format="%(message)s"
+    """The seeds that failed, and the total."""
+    numbers = [int(text) for text in arguments]
+    began, total = time.monotonic(), Total()
+    if len(numbers) == 1:
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+        _add(total, simulate(numbers[0], traced=True))
+    else:
+        for outcome in outcomes(range(numbers[0], numbers[0] + numbers[1])):
+            _add(total, outcome)
+    _say(total, time.monotonic() - began)
+    return 1 if total.failed else 0
+
+
+def _add(total: Total, outcome: Outcome) -> None:
+    total.add(outcome)
+    if outcome.problems:
+        _print(f"seed {outcome.seed}", *(f"    {text}" for text in outcome.problems[:6]))
+
+
+def _say(total: Total, took: float) -> None:
+    _print(
+        f"met: {dict(sorted(total.met.items()))}",
+        f"{total.orders} orders {dict(total.states)}, {total.events} events",
+        f"{total.seeds} seeds in {took:.1f} s ({total.seeds / took:.1f}/s), "
+        f"{total.virtual_s / 86400:.2f} simulated days, {total.faults} faults",
+        f"failed: {list(total.failed)}",
     )
-    if not traced:
-        logging.getLogger().handlers = [logging.NullHandler()]
-    met: Counter[str] = Counter()
-    states: Counter[str] = Counter()
-    began, virtual, failed, events = time.monotonic(), 0.0, [], 0
-    for seed in range(first, first + count):
-        outcome = simulate(seed, traced=traced)
-        met += outcome.met
-        states += outcome.states
-        virtual += outcome.virtual_s
-        events += outcome.events
-        if outcome.problems:
-            failed.append(seed)
-            print(f"seed {seed}")
-            for problem in outcome.problems[:6]:
-                print(f"    {problem}")
-    took = time.monotonic() - began
-    print(dict(sorted(met.items())))
-    print(dict(states), f"{events} events")
-    print(
-        f"{count} seeds in {took:.1f} s ({count / took:.1f}/s), {virtual / 86400:.2f} days, "
-        f"{sum(met.values())} faults, failed: {failed}"
-    )
-    return 1 if failed else 0
+
+
+def _print(*lines: str) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

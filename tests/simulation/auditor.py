@@ -56,9 +56,7 @@ class Seen:
 class Auditor:
     """Watches what lands and what partners are asked; knows no process."""
 
-    def __init__(
-        self, loop: SimLoop, log: SimLog, store: SimStore, partners: Partners
-    ) -> None:
+    def __init__(self, loop: SimLoop, log: SimLog, store: SimStore, partners: Partners) -> None:
         self.loop = loop
         self.log = log
         self.store = store

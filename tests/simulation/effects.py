@@ -1,7 +1,6 @@
 """What partners were asked, against what the log said at that moment."""
 
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from schemas.events import (
@@ -19,6 +18,8 @@ from streams.core.order import DONE, ENDED, Order, StepStatus, holds_up
 from tests.simulation.partners import Call, Partners
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.simulation.auditor import Auditor
 
 PASSED = frozenset(StepStatus) - {StepStatus.PENDING, StepStatus.STARTED}
@@ -43,7 +44,9 @@ class Effects:
         auditor = self._auditor
         order = auditor.orders.get(call.order)
         if order is None:
-            auditor.problem(f"I-7 {call.partner} is asked about {call.order}, which is not accepted")
+            auditor.problem(
+                f"I-7 {call.partner} is asked about {call.order}, which is not accepted"
+            )
             return
         if call.verb == "look":
             return

@@ -214,28 +214,34 @@ class Group:
         return member in self.members and member.in_touch and current
 
     def _beat(self) -> None:
-        now = self._loop.time()
-        lost = False
-        for member in list(self.members):
-            if member.in_touch:
-                member.seen = now
-            elif now - member.seen > SESSION_S:
-                self.members.remove(member)
-                if member.host.alive:
-                    self._strays.append(member)
-                lost = True
-        for member in list(self._strays):
-            if not member.host.alive:
-                self._strays.remove(member)
-            elif member.in_touch:
-                self._strays.remove(member)
-                self._soon(member, lambda member=member: self._returns(member))
+        lost = [member for member in list(self.members) if self._is_lost(member)]
+        self._greet_strays()
         if lost:
             self.rebalance()
         elif self._waiting_for is not None:
             self._waiting_for = [m for m in self._waiting_for if m in self.members]
             self._deal_if_all_answered()
         self._loop.call_later(BEAT_S, self._beat)
+
+    def _is_lost(self, member: Member) -> bool:
+        now = self._loop.time()
+        if member.in_touch:
+            member.seen = now
+            return False
+        if now - member.seen <= SESSION_S:
+            return False
+        self.members.remove(member)
+        if member.host.alive:
+            self._strays.append(member)
+        return True
+
+    def _greet_strays(self) -> None:
+        for member in list(self._strays):
+            if not member.host.alive:
+                self._strays.remove(member)
+            elif member.in_touch:
+                self._strays.remove(member)
+                self._soon(member, lambda member=member: self._returns(member))
 
     def _returns(self, member: Member) -> None:
         self._revoke(member)

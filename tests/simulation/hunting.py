@@ -1,11 +1,14 @@
 """Looks for each mutant until it is caught: `python -m tests.simulation.hunting [NAME...]`."""
 
-import logging
+import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import NamedTuple
 
-from tests.simulation.mutants import MUTANTS, Mutant
-from tests.simulation.world import Outcome, simulate
+from tests.simulation.campaign import quiet
+from tests.simulation.mutants import MUTANTS, Mutant, named
+from tests.simulation.world import simulate
 
 MOST = 200
 
@@ -27,9 +30,20 @@ def hunted(one: Mutant, first: int = 0, most: int = MOST) -> Caught | None:
     return None
 
 
+def hunt(name: str) -> tuple[str, Caught | None]:
+    """As `hunted`, by name."""
+    return name, hunted(named(name))
+
+
+def hunt_all(names: list[str]) -> dict[str, Caught | None]:
+    """All of them, on all cores."""
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=quiet) as pool:
+        return dict(pool.map(hunt, names))
+
+
 def _problem(seed: int) -> str | None:
     try:
-        outcome: Outcome = simulate(seed)
+        outcome = simulate(seed)
     except Exception as problem:  # noqa: BLE001 (a broken product may break anywhere)
         return f"the run itself: {problem!r}"
     return outcome.problems[0] if outcome.problems else None
@@ -37,16 +51,12 @@ def _problem(seed: int) -> str | None:
 
 def main(names: list[str]) -> int:
     """Prints the table."""
-    logging.getLogger().handlers = [logging.NullHandler()]
-    escaped = 0
-    for one in MUTANTS:
-        if names and one.name not in names:
-            continue
-        caught = hunted(one)
-        escaped += caught is None
-        seeds, by = ("never", "") if caught is None else (str(caught.seeds), caught.problem)
-        print(f"| {one.name} | {one.invariant} | {one.what} | {seeds} | {by[:110]} |", flush=True)
-    return 1 if escaped else 0
+    found = hunt_all(names or [one.name for one in MUTANTS])
+    for name, caught in found.items():
+        one = named(name)
+        by = "never" if caught is None else f"{caught.seeds} | {caught.problem[:90]}"
+        sys.stdout.write(f"| {one.invariant} | {one.what} | {one.name} | {by} |\n")
+    return 1 if None in found.values() else 0
 
 
 if __name__ == "__main__":

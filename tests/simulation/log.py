@@ -1,17 +1,19 @@
 """The simulated log: partitions with offsets, and writers that do not always learn the outcome."""
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from tests.simulation.chance import Chance
 from tests.simulation.loop import Host, SimLoop
+
+if TYPE_CHECKING:
+    import asyncio
 
 GIVES_UP_S = 2.0
 
@@ -135,8 +137,12 @@ class SimWriter:
         batch = list(queue.waiting)
         queue.waiting.clear()
         chance = self._chance
-        fault = "write_lost" if self.link.cut else chance.first(
-            "write_lost", "write_ack_lost", "write_late", "write_twice", "write_slow"
+        fault = (
+            "write_lost"
+            if self.link.cut
+            else chance.first(
+                "write_lost", "write_ack_lost", "write_late", "write_twice", "write_slow"
+            )
         )
         trip = chance.between(0.0005, 0.004)
         match fault:

@@ -2,11 +2,13 @@
 
 import asyncio
 import heapq
-from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections import deque
 
 TOGETHER_S = 1e-9
 """What is due within this belongs to one round."""
@@ -105,6 +107,7 @@ class SimLoop(asyncio.BaseEventLoop):
         return context.run(call)
 
     def _process_events(self, event_list: Any) -> None:
+        del event_list
         raise AssertionError("there is nothing outside")
 
     def _write_to_self(self) -> None:

@@ -346,9 +346,6 @@ def no_snapshot_for_a_repetition() -> Iterator[None]:
         yield
 
 
-def without(name: str) -> AbstractContextManager[None]:
-    """The mutant of that name, at work while the context lasts."""
-    return next(one for one in MUTANTS if one.name == name).breaks()
-
-
-__all__ = ["MUTANTS", "Mutant", "without"]
+def named(name: str) -> Mutant:
+    """The mutant of that name."""
+    return next(one for one in MUTANTS if one.name == name)

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.simulation.group import Member
-from tests.simulation.log import Link
-from tests.simulation.loop import Host
 from tests.simulation.partners import PARTNERS
 
 if TYPE_CHECKING:
+    from tests.simulation.log import Link
+    from tests.simulation.loop import Host
     from tests.simulation.world import World
 
 TICK_S = 0.4
@@ -35,7 +35,7 @@ class Nemesis:
             ("projector_cut", lambda: self._cut(self._projectors(), log=False)),
             ("store_down", self._store),
             ("partner_down", self._partner),
-            ("joins", lambda: world.add_worker()),
+            ("joins", world.add_worker),
             ("leaves", self._leaves),
             ("hold_stage", self._hold),
             ("configured_anew", self._configured),

@@ -200,7 +200,7 @@ class Partners:
 
         self._later(host, self._chance.between(0.001, 0.02), told)
 
-    def _arrives(
+    def _arrives(  # noqa: PLR0917 (a request on its way, and whoever waits for the answer)
         self,
         partner: Partner,
         host: Host,
@@ -232,7 +232,9 @@ class Partners:
         if given is not None:
             self._reply(host, answer, given)
 
-    def _answer(self, partner: Partner, made: Call, fault: str | None) -> Any:
+    def _answer(  # noqa: PLR0911 (an answer per fault)
+        self, partner: Partner, made: Call, fault: str | None
+    ) -> Any:
         """What the partner says; None: it never does."""
         match fault:
             case "cut_before":

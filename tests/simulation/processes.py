@@ -111,9 +111,7 @@ class Worker:
         hand = InHand(EmptySlot(), NOWHERE, NoDeaths(), calls, wall)
         self._writer = SimWriter(loop, around.log, chance, host)
         ring = KeyRing(SimVault(around.store), calls)
-        journal = Journal(
-            worker=host.name, topic=EVENTS, writer=self._writer, memo=Memo(), now=now
-        )
+        journal = Journal(worker=host.name, topic=EVENTS, writer=self._writer, memo=Memo(), now=now)
         rejections = Rejections(
             topic=REJECTED,
             writer=self._writer,
@@ -207,7 +205,7 @@ def _fitting(kind: Any, given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in known}
 
 
-def _means(
+def _means(  # noqa: PLR0917 (what an orchestrator works with)
     around: Surroundings,
     journal: Journal,
     calls: StoreCalls,

@@ -82,7 +82,7 @@ class Operators:
         """Holds a stage, and lets it go on after a while, at the latest when all is healed."""
         await self._steer(stage, "hold_stage")
         until = self._world.loop.time() + self._random.uniform(0.5, 8)
-        while self._world.loop.time() < until and not self._world.around.chance.healed:
+        while self._world.loop.time() < until and not self._world.around.chance.healed:  # noqa: ASYNC110 (time is all that passes)
             await asyncio.sleep(0.5)
         await self._steer(stage, "release_stage")
 
