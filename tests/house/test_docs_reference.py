@@ -29,6 +29,7 @@ PLACES = {
     **dict.fromkeys(("Unknown", "InDoubt", "NotSent", "Lost", "NoToken", "unfit", "problem"), 0),
     **dict.fromkeys(("refused", "_refused", "_error", "_warning", "_refusal"), 0),
     **dict.fromkeys(("UndecodableError",), 0),
+    **dict.fromkeys(("_rejected",), 2),
     **dict.fromkeys(("SettingsError", "EmbeddedError", "KeysError", "StoreError"), 0),
     **dict.fromkeys(("VaultKeyError", "ApiKeysError"), 0),
 }

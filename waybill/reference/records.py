@@ -6,7 +6,14 @@ from typing import Any, Final
 import orjson
 
 from schemas import commands, envelope, events, steps
-from schemas.registry import ORDER_EVENTS, ORDERS, RegisteredSchema, latest, published
+from schemas.registry import (
+    ORDER_COMMANDS,
+    ORDER_EVENTS,
+    ORDERS,
+    RegisteredSchema,
+    latest,
+    published,
+)
 from streams.core.order import State
 from streams.topics import PARTITIONER, TOPICS, Topic
 from waybill.reference.markdown import code, page, promise, table
@@ -20,16 +27,21 @@ _UNUSED: Final = "Made and checked; nothing reads or writes it yet."
 HOLDS: Final[Mapping[str, str]] = {
     "orders": "Orders as they come in: JSON in Limio's shape, or Avro. Anyone writes it. It holds "
     "personal data in clear: give it short retention and access rights.",
-    "order-commands": _UNUSED,
+    "order-commands": "What people and programs ask of orders and stages: JSON or Avro. The API "
+    "writes it, and anyone who may.",
     "order-events": "The log: every fact about every order, Avro. Intake and workers write it.",
-    "order-updates": "Acceptance and every change of state, CloudEvents. The outlet writes it.",
+    "order-updates": "Acceptance, every change of state, amendments, CloudEvents. The outlet "
+    "writes it.",
     "order-completed": "Orders that ended well, CloudEvents. The outlet writes it.",
-    "order-failed": "Orders that failed, CloudEvents. The outlet writes it.",
-    "orders-rejected": "Orders that were not taken: their bytes sealed with the tenant's key, the "
-    "reason in the headers `code`, `reason`, `remedy`, `field`, `origin`, `waybill-tenant`.",
+    "order-failed": "Orders whose run failed, and those that were cancelled, CloudEvents; each end "
+    "of a run once. The outlet writes it.",
+    "orders-rejected": "Orders and commands that were not taken: their bytes sealed with the "
+    "tenant's key, the reason in the headers `code`, `reason`, `remedy`, `field`, `origin`, "
+    "`waybill-tenant`; the headers they came with, sealed, in `sent-headers`.",
     "processing-configs": _UNUSED,
     "webhook-endpoints": _UNUSED,
-    "stage-controls": _UNUSED,
+    "stage-controls": "Which stages are held, by whom and why: JSON. Workers write it for "
+    "commands, and obey it.",
 }
 """What each topic holds and who writes it."""
 
@@ -39,12 +51,19 @@ _ORDERS_HEADERS = (
     ("`waybill-actor`", "Who sent it, for the event's `actor`; else `kafka`."),
     ("`traceparent`", "W3C trace context; goes on to events, partners and outgoing records."),
 )
+_COMMANDS_HEADERS = (
+    ("`waybill-tenant`", "Whose order or stage it is about; `default` where it is missing."),
+    ("`waybill-actor`", "Who asks, for the event's `actor`; else `kafka`."),
+    ("`waybill-identity`", "Names the command where it has no `id`; else its place in the topic."),
+    ("`traceparent`", "W3C trace context."),
+)
 _CLOUD_EVENTS = (
     ("`ce_id`", "Id of the event: the same whenever the record is published again."),
     (
         "`ce_type`",
-        "`waybill.order.<state>.v1`, the state that the order came into: "
-        + ", ".join(code(state.value) for state in State),
+        "`waybill.order.<what>.v1`, the state that the order came into: "
+        + ", ".join(code(state.value) for state in State)
+        + "; or what became of it: `amended`, `reopened` (the next run of a failed order)",
     ),
     ("`ce_source`", "`/tenants/<tenant>`"),
     ("`ce_subject`", "The order's id"),
@@ -78,11 +97,22 @@ def topics() -> str:
         table(("topic", "holds", "key", "cleanup", "kept", "partitions", "message"), rows),
         "## Headers of `orders`\n\nAll are optional.",
         table(("header", "meaning"), _ORDERS_HEADERS),
+        "## Commands on `order-commands`\n\nThe same members in JSON and in Avro (subject "
+        f"`{ORDER_COMMANDS}`), where `output` and `changes` are JSON texts. What is not taken "
+        "goes to `orders-rejected`; what is taken stands in `order-events` as `CommandReceived`, "
+        "and its order answers it there.",
+        table(("member", "meaning"), _command_members()),
+        table(("header", "meaning"), _COMMANDS_HEADERS),
         "## Headers of `order-updates`, `order-completed` and `order-failed`\n\nCloudEvents 1.0 in "
         "binary mode; the value is the order as the API shows it, with its items and the context "
         "of its steps, as JSON. Sealed sections are not in it.",
         table(("header", "meaning"), _CLOUD_EVENTS),
     )
+
+
+def _command_members() -> Iterator[tuple[str, str]]:
+    for field in orjson.loads(latest(ORDER_COMMANDS).text)["fields"]:
+        yield code(field["name"]), field["doc"]
 
 
 def event_pages() -> str:

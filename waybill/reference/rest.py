@@ -12,7 +12,10 @@ from waybill.reference.markdown import code, page, table
 _SCOPES = (
     ("`read`", "orders, timelines, process events, the configuration"),
     ("`submit`", "`POST /api/order`"),
-    ("`operate`", "adds what is for operators only: messages, bodies and keys of callouts"),
+    (
+        "`operate`",
+        "commands, attention, stages; what is for operators only: messages, bodies, call keys",
+    ),
     ("`configure`", "nothing yet"),
 )
 
