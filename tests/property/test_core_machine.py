@@ -1,117 +1,84 @@
-"""The core against a model: a dictionary per order, written from the rules in words.
+"""The core against a model: a record per order of one lane, written from the rules in words.
 
-Orders are submitted, steps end well, badly or in doubt, records come twice, stale workers write
-late, workers change, and at any time everything is read again from a snapshot.
+Orders are submitted, steps end well, badly, in doubt or not at all, wait for a time or a stage, are
+undone; people command; records come twice, stale workers write late, workers change; and at any
+time everything is read again from a snapshot.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from schemas.events import Event, Fact
+from schemas.commands import CommandKind
+from schemas.events import (
+    CommandReceived,
+    Event,
+    Fact,
+    OrderAccepted,
+    OrderQueued,
+    StepFailed,
+    StepResult,
+)
 from schemas.steps import OnUnknown, Phase, WaybillStep
-from streams.core.decide import Append, Rest, RunStep, decide
-from streams.core.order import Order, evolve
+from streams.core.decide import Append, Decision, Rest, RunStep, Surroundings, decide
+from streams.core.evolve import evolve
+from streams.core.order import ENDED, Order
 from streams.core.snapshot import restored, state_bytes
-from tests.facts import accepted, doubtful, event, failed, started, step, succeeded
+from tests.facts import (
+    START,
+    accepted,
+    command,
+    deferred,
+    doubtful,
+    event,
+    failed,
+    failing,
+    not_undone,
+    revision,
+    skipped,
+    step,
+    succeeded,
+    undone,
+)
+from tests.property import effects
+from tests.property.model import Model, Said, Step
 
-IDS = ("order-1", "order-2")
+IDS = ("order-1", "order-2", "order-3")
 WORKERS = ("worker-1", "worker-2")
-END = {"completed", "failed"}
+HOWS = ("ok", "ok", "ok", "skipped", "doubt", "failed definitely", "failed unknown", "deferred")
+FLAGS = st.fixed_dictionaries(
+    {name: st.booleans() for name in ("critical", "announced", "undoable", "affected")}
+    | {"empty": st.sampled_from((False, False, False, True))}
+)
+TURNS = st.fixed_dictionaries(
+    {
+        "which": st.integers(0, 5),
+        "worker": st.sampled_from(WORKERS),
+        "how": st.sampled_from(HOWS),
+        "wait": st.sampled_from((None, 0, 30, 90)),
+        "stage": st.sampled_from((None, "s@h", "t@h")),
+        "admitted": st.booleans(),
+        "asks": st.sampled_from((None,) * 20 + tuple(CommandKind)),
+        "about": st.sampled_from((None, None, None, "s0", "s1", "s2", "s9")),
+        "stale": st.sampled_from((False, False, False, True)),
+    }
+)
 
 
-def waybill(flags: list[tuple[bool, bool, bool]], mains: int) -> tuple[WaybillStep, ...]:
-    """Steps from (critical, announced, empty); the first `mains` are of the main phase."""
-    return tuple(
-        step(
-            f"s{number}",
-            critical=critical,
-            on_unknown=OnUnknown.REST if announced else OnUnknown.REPEAT,
-            items=() if empty else None,
-            phase=Phase.MAIN if number < mains else Phase.POST,
-        )
-        for number, (critical, announced, empty) in enumerate(flags)
+def entry(number: int, flags: dict[str, bool], *, main: bool) -> WaybillStep:
+    return step(
+        f"s{number}",
+        critical=flags["critical"],
+        on_unknown=OnUnknown.REST if flags["announced"] else OnUnknown.REPEAT,
+        items=() if flags["empty"] else None,
+        phase=Phase.MAIN if main else Phase.POST,
+        compensate=flags["undoable"],
+        reads=None if flags["affected"] else (),
     )
-
-
-@dataclass(slots=True)
-class Model:
-    """What the rules say of one order: where it stands, and what was written of it."""
-
-    steps: list[dict[str, Any]]
-    state: str = "accepted"
-    place: int = 0
-    main_done: bool = False
-    announced_by: str | None = None
-    statuses: list[str] = field(default_factory=list)
-    generations: dict[str, int] = field(default_factory=dict)
-    sequence: int = 1
-
-    def current(self) -> dict[str, Any] | None:
-        """The open step."""
-        if self.state in {"completed", "failed", "doubt", "failing"}:
-            return None
-        if self.place == len(self.steps):
-            return None
-        one = self.steps[self.place]
-        return one if self.main_done or one["main"] else None
-
-    def decision(self, worker: str) -> tuple[Any, ...]:
-        if self.state in {*END, "doubt"}:
-            return ("rest",)
-        one, written = self.current(), self.to_be_written()
-        if written is not None or one is None:
-            return ("append", written)
-        return ("run", one["id"], one["announced"] and self.announced_by != worker)
-
-    def to_be_written(self) -> str | None:
-        one = self.current()
-        if self.state == "failing":
-            return "OrderFailed"
-        if one is None:
-            return "OrderCompleted" if self.main_done else "MainPhaseCompleted"
-        if one["empty"]:
-            return "StepSkipped"
-        return "StepStarted" if one["announced"] and self.announced_by is None else None
-
-    def ended(self, how: str) -> None:
-        """The open step ended."""
-        one = self.current()
-        assert one is not None
-        self.sequence += 1
-        self.statuses[self.place] = how
-        if one["critical"] and one["main"] and how in {"failed", "in_doubt"}:
-            self.state = "failing" if how == "failed" else "doubt"
-            return
-        self.state = "post" if self.main_done else "processing"
-        self.place, self.announced_by = self.place + 1, None
-
-    def told(self, kind: str, worker: str) -> None:
-        """What `decision` asked to be written is read."""
-        if kind == "StepSkipped":
-            self.ended("skipped")
-            return
-        self.sequence += 1
-        if kind == "StepStarted":
-            self.announced_by = worker
-            self.statuses[self.place] = "started"
-        elif kind == "MainPhaseCompleted":
-            self.main_done, self.state = True, "post"
-        else:
-            self.state = "completed" if kind == "OrderCompleted" else "failed"
-
-
-STATES = {
-    "accepted": {"accepted"},
-    "processing": {"processing", "failing"},
-    "in_doubt": {"doubt"},
-    "post_processing": {"post"},
-    "completed": {"completed"},
-    "failed": {"failed"},
-}
 
 
 class Core(RuleBasedStateMachine):
@@ -120,115 +87,213 @@ class Core(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.log: list[Event] = []
+        self.first: dict[str, OrderAccepted] = {}
         self.orders: dict[str, Order] = {}
         self.models: dict[str, Model] = {}
-        self.decided: list[tuple[str, Fact]] = []
+        self.affected: dict[str, set[str]] = {}
+        self.seconds = 0
+        self.asks = 0
 
-    def write(self, order_id: str, fact: Fact, offset: int | None = None) -> None:
-        told = event(fact, order=order_id)
-        at = len(self.log) if offset is None else offset
-        folded = evolve(self.orders.get(order_id), told, at)
+    @property
+    def now(self) -> Any:
+        return START + timedelta(seconds=self.seconds)
+
+    def write(self, order_id: str, fact: Fact, run: int | None = None) -> bool:
+        """Whether it changed the order."""
+        known = self.orders.get(order_id)
+        in_run = run or (1 if known is None else known.run)
+        told = event(fact, order=order_id, run=in_run, at=self.now)
+        folded = evolve(known, told, len(self.log))
         assert folded is not None
         self.log.append(told)
         self.orders[order_id] = folded
+        return folded is not known
+
+    def next(self, order_id: str, worker: str, *, admitted: bool = False) -> Decision:
+        lane = tuple(one for one in self.orders.values() if one.state not in ENDED)
+        return decide(self.orders[order_id], Surroundings(worker, self.now, lane, admitted))
+
+    @initialize(
+        order_id=st.sampled_from(IDS),
+        flags=st.lists(FLAGS, min_size=3, max_size=4),
+        mains=st.integers(2, 4),
+    )
+    def one_is_there(self, order_id: str, flags: list[dict[str, bool]], mains: int) -> None:
+        self.submit(order_id=order_id, flags=flags, mains=mains)
 
     @rule(
         order_id=st.sampled_from(IDS),
-        flags=st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=4),
-        mains=st.integers(0, 4),
+        flags=st.lists(FLAGS, min_size=2, max_size=4) | st.just([]),
+        mains=st.integers(1, 4),
     )
-    def submit(self, order_id: str, flags: list[tuple[bool, bool, bool]], mains: int) -> None:
-        """The first acceptance counts; every later one, of whatever body, is ignored."""
-        self.write(order_id, accepted(*waybill(flags, mains)))
-        if order_id not in self.models:
-            plain = [
-                {"id": f"s{n}", "main": n < mains, "critical": c, "announced": a, "empty": e}
-                for n, (c, a, e) in enumerate(flags)
-            ]
-            self.models[order_id] = Model(plain, statuses=["pending"] * len(plain))
+    def submit(self, order_id: str, flags: list[dict[str, bool]], mains: int) -> None:
+        entries = [entry(n, one, main=n < mains) for n, one in enumerate(flags)]
+        offset = len(self.log)
+        known = order_id in self.models
+        assert self.write(order_id, accepted(*entries)) is not known
+        if known:
+            return
+        self.first[order_id] = self.orders[order_id].accepted
+        self.affected[order_id] = {one.id for one in entries if one.reads is None}
+        steps = [
+            Step(
+                one.id,
+                main=one.phase is Phase.MAIN,
+                critical=one.critical,
+                announced=one.on_unknown is OnUnknown.REST,
+                empty=one.items == (),
+                undoable=one.compensate,
+            )
+            for one in entries
+        ]
+        model = self.models[order_id] = Model(order_id, steps, (offset, 0), sequence=0)
+        model.settle()
 
     @precondition(lambda self: self.models)
-    @rule(
-        data=st.data(),
-        worker=st.sampled_from(WORKERS),
-        how=st.sampled_from(("ok", "ok", "failed", "vague", "doubt")),
-    )
-    def drive(self, data: st.DataObject, worker: str, how: str) -> None:
-        """A worker does what is next."""
-        order_id = data.draw(st.sampled_from(sorted(self.models)))
-        order, model = self.orders[order_id], self.models[order_id]
-        decision = decide(order, worker)
-        match decision:
-            case Rest():
-                return
-            case Append(fact):
-                self.decided.append((order_id, fact))
-                self.write(order_id, fact)
-                model.told(type(fact).__name__, worker)
-            case RunStep():
-                self.finish(model, decision, how)
+    @rule(turns=st.lists(TURNS, min_size=4, max_size=20))
+    def workers_do_what_is_next(self, turns: list[dict[str, Any]]) -> None:
+        for turn in turns:
+            known = sorted(self.models)
+            order_id = known[turn["which"] % len(known)]
+            if turn["asks"] is not None:
+                self.ask(order_id, turn["asks"], turn["about"], stale=turn["stale"])
+                continue
+            match self.next(order_id, turn["worker"], admitted=turn["admitted"]):
+                case Append(fact, order):
+                    self.append(order.id, fact, turn["worker"])
+                case RunStep() as run:
+                    self.finish(run, turn["how"], turn["wait"], turn["stage"])
+                case Rest(due, _) if due is not None and turn["admitted"]:
+                    self.seconds += 60
+            self.the_core_says_what_the_model_says()
 
-    def finish(self, model: Model, run: RunStep, how: str) -> None:
-        facts = {
-            "ok": succeeded(run.step, run.attempt),
-            "failed": failed(run.step, run.attempt, call="pay"),
-            "vague": failed(run.step, run.attempt, call="pay", definite=False),
-            "doubt": doubtful(run.step, run.attempt),
-        }
-        if how == "failed":
-            call = f"{run.step}/pay"
-            model.generations[call] = model.generations.get(call, 0) + 1
-        words = {"ok": "succeeded", "doubt": "in_doubt"}
-        self.write(run.order_id, facts[how])
-        model.ended(words.get(how, "failed"))
+    def append(self, order_id: str, fact: Fact, worker: str) -> None:
+        model, offset = self.models[order_id], len(self.log)
+        assert self.write(order_id, fact), f"{fact} was decided and does not apply"
+        if isinstance(fact, OrderQueued):
+            effects.queued(model, fact.behind, fact.passed_by, offset)
+            return
+        if isinstance(fact, StepResult):
+            effects.result(model, "skipped", None, None)
+            return
+        kind, about = type(fact).__name__, getattr(fact, "step", None)
+        effects.answered(model, getattr(fact, "command", None), kind)
+        effects.appended(model, kind, step=about, worker=worker, offset=offset)
 
-    @precondition(lambda self: self.decided)
+    def finish(self, run: RunStep, how: str, wait: int | None, stage: str | None) -> None:
+        until = None if wait is None else self.now + timedelta(seconds=wait)
+        if run.compensate and how in {"skipped", "doubt"}:
+            how = "ok"
+        told = self.outcome(run, how, until, stage)
+        assert self.write(run.order_id, told)
+        effects.result(self.models[run.order_id], how, until, stage)
+
+    def outcome(self, run: RunStep, how: str, until: Any, stage: str | None) -> Fact:
+        name, attempt = run.step, run.attempt
+        unknown = how == "failed unknown"
+        if how == "deferred":
+            return deferred(name, attempt, stage=stage)
+        if run.compensate:
+            fails = not_undone(name, attempt, until=until, unknown=unknown)
+            return undone(name, attempt) if how == "ok" else fails
+        if how in {"ok", "skipped", "doubt"}:
+            return {"ok": succeeded, "skipped": skipped, "doubt": doubtful}[how](name, attempt)
+        if until is None:
+            final: StepFailed = failed(name, attempt, call="pay", definite=not unknown)
+            return replace(final, unknown=unknown)
+        return failing(name, attempt, until=until, unknown=unknown, call="pay")
+
+    @rule(seconds=st.sampled_from((1, 30, 90)))
+    def time_passes(self, seconds: int) -> None:
+        self.seconds += seconds
+
+    def ask(self, order_id: str, kind: CommandKind, about: str | None, *, stale: bool) -> None:
+        """Somebody commands."""
+        model, order = self.models[order_id], self.orders[order_id]
+        self.asks += 1
+        name, brings = f"command-{self.asks}", f"amended-{self.asks}".encode()
+        base = b"stale" if stale else order.accepted.fingerprint
+        more: dict[str, Any] = {"command": name, "output": {"id": "x"}}
+        if kind is CommandKind.AMEND:
+            more["revision"] = revision(
+                *order.accepted.waybill, base=base, fingerprint=brings, changed=("n",)
+            )
+        asked: CommandReceived = command(kind, about, **more)
+        assert self.write(order_id, asked)
+        assert not self.write(order_id, asked), "a repeated command has no second effect"
+        touched = self.affected[order_id]
+        undoes = (
+            (lambda of: [one for one in of.steps if one.id in touched])
+            if kind is CommandKind.AMEND
+            else (lambda of: of.steps)
+        )
+        model.asked.append(
+            {
+                "command": name,
+                "kind": kind.value,
+                "step": about,
+                "base": base,
+                "brings": brings,
+                "undoes": undoes,
+            }
+        )
+        model.settle()
+
+    @precondition(lambda self: self.log)
     @rule(data=st.data())
-    def write_a_decision_again(self, data: st.DataObject) -> None:
-        """A worker that did not see its own decision come back."""
-        self.write(*data.draw(st.sampled_from(self.decided)))
-
-    @precondition(lambda self: self.models)
-    @rule(data=st.data(), worker=st.sampled_from(WORKERS), off=st.sampled_from((-2, -1, 1, 2)))
-    def announce_late(self, data: st.DataObject, worker: str, off: int) -> None:
-        order_id = data.draw(st.sampled_from(sorted(self.models)))
-        name = data.draw(st.sampled_from(("s0", "s1", "s2", "s3")))
-        self.write(order_id, started(name, self.orders[order_id].sequence + off, worker))
+    def a_record_comes_again(self, data: st.DataObject) -> None:
+        told = data.draw(st.sampled_from(self.log))
+        assert not self.write(told.envelope.order_id, told.fact, run=told.envelope.run)
 
     @precondition(lambda self: self.models)
     @rule(
         data=st.data(),
-        make=st.sampled_from((succeeded, failed, doubtful)),
+        make=st.sampled_from((succeeded, failed, failing, doubtful, deferred, undone, not_undone)),
         number=st.integers(0, 4),
-        attempt=st.integers(0, 2),
+        off=st.sampled_from((-2, -1, 1)),
     )
-    def finish_late(self, data: st.DataObject, make: Any, number: int, attempt: int) -> None:
-        """A stale worker's result of another step or attempt than the open one."""
+    def a_stale_worker_writes_a_result(
+        self, data: st.DataObject, make: Any, number: int, off: int
+    ) -> None:
         order_id = data.draw(st.sampled_from(sorted(self.models)))
-        one = self.models[order_id].current()
-        if one is None or (one["id"], 1) != (f"s{number}", attempt):
-            self.write(order_id, make(f"s{number}", attempt))
+        model, name = self.models[order_id], f"s{number}"
+        known = {one.id: one.attempt for one in model.steps}
+        attempt = known.get(name, 1) + off
+        assert not self.write(order_id, make(name, attempt))
 
     @rule()
-    def replay_from_a_snapshot(self) -> None:
-        """Another process takes over, from bytes; and one that reads everything sees the same."""
+    def everything_is_read_from_a_snapshot(self) -> None:
+        """Another process takes over, from bytes."""
         for order_id, order in self.orders.items():
-            again = restored(state_bytes(order), order.accepted)
+            again = restored(state_bytes(order), self.first[order_id])
             assert again == order
             self.orders[order_id] = again
 
     @invariant()
     def the_core_says_what_the_model_says(self) -> None:
+        lane = list(self.models.values())
         for order_id, model in self.models.items():
             order = self.orders[order_id]
-            assert model.state in STATES[order.state]
-            assert [progress.status for progress in order.progress] == model.statuses
-            assert (order.sequence, order.position) == (model.sequence, model.place)
+            fresh = model.state == "processing" and order.state == "accepted"
+            assert order.state == model.state or fresh
+            assert [one.status for one in order.progress] == [one.how for one in model.steps]
+            assert [one.attempts for one in order.progress] == [one.tries for one in model.steps]
+            assert (order.sequence, order.run) == (model.sequence, model.run)
             assert order.generations == model.generations
-            done = zip(model.steps, model.statuses, strict=True)
-            assert set(order.context) == {one["id"] for one, how in done if how == "succeeded"}
+            assert set(order.context) == model.handed_on
             for worker in WORKERS:
-                assert said(decide(order, worker)) == model.decision(worker)
+                for admitted in (False, True):
+                    said = spoken(self.next(order_id, worker, admitted=admitted))
+                    assert said == model.next(lane, worker, self.now, admitted=admitted)
+
+    @invariant()
+    def one_order_of_the_lane_runs_at_a_time(self) -> None:
+        running = [
+            order_id
+            for order_id, order in self.orders.items()
+            if order.state not in ENDED and isinstance(self.next(order_id, "worker-1"), RunStep)
+        ]
+        assert len(running) <= 1
 
     def teardown(self) -> None:
         folded: dict[str, Order | None] = {}
@@ -238,16 +303,21 @@ class Core(RuleBasedStateMachine):
         assert folded == self.orders
 
 
-def said(decision: RunStep | Append | Rest) -> tuple[Any, ...]:
+def spoken(decision: Decision) -> Said:
     """The decision as the model puts it."""
     match decision:
         case RunStep():
-            return ("run", decision.step, decision.recover)
+            undo, recover = decision.compensate, decision.recover
+            return ("run", decision.step, decision.attempt, undo, recover, decision.doubt)
         case Append(fact):
-            return ("append", type(fact).__name__)
-        case Rest():
-            return ("rest",)
+            kind = type(fact).__name__
+            about = getattr(fact, "code", None)
+            if kind in {"RetryDue", "StepResolved"}:
+                about = getattr(fact, "step", None)
+            return ("append", kind) if about is None else ("append", kind, about)
+        case Rest(due, stage):
+            return ("rest",) if due is None and stage is None else ("rest", due, stage)
 
 
 TestCore = Core.TestCase
-TestCore.settings = settings(max_examples=2_000, stateful_step_count=25, deadline=None)
+TestCore.settings = settings(max_examples=150, stateful_step_count=12, deadline=None)
