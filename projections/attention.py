@@ -20,6 +20,8 @@ from streams.core.order import ENDED, FINAL, Order, Progress, State, StepStatus,
 
 DEFERRED = "deferred"
 """The kind under which orders are counted that a stage does not take now; no person is needed."""
+PAUSED = "paused"
+"""The kind of orders that somebody has paused: a person must let them go on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
-from projections.attention import DEFERRED
+from projections.attention import DEFERRED, PAUSED
 from projections.moments import iso, moment_of
+from projections.orders import incomplete
 from projections.tables import indexable
 from projections.viewset import ViewSet
 
@@ -21,6 +22,7 @@ def attention(connection: Connection, tables: ViewSet, tenant: str) -> list[dict
     rows = [
         *connection.execute(_grouped(_troubled(tables, tenant))),
         *connection.execute(_grouped(_deferred(tables, tenant))),
+        *connection.execute(_grouped(_paused(tables, tenant))),
     ]
     groups: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:
@@ -48,10 +50,14 @@ def of_cause(
 ) -> list[ColumnElement[bool]]:
     """What an order of such a cause fulfils; parts of the cause that are None do not matter."""
     orders = tables.orders.c
-    if kind == DEFERRED:
-        conditions: list[ColumnElement[bool]] = [orders.wake_stage.is_not(None)]
-        conditions += [] if code is None else [orders.wake_stage == indexable(code)]
-        conditions += [] if plugin is None else [orders.stage == indexable(plugin)]
+    if kind in {DEFERRED, PAUSED}:
+        deferred = kind == DEFERRED
+        held, paused = orders.wake_stage.is_not(None), orders.status == PAUSED
+        conditions = [held] if deferred else [paused, incomplete(tables.orders)]
+        if code is not None and deferred:
+            conditions.append(orders.wake_stage == indexable(code))
+        if plugin is not None:
+            conditions.append(func.coalesce(orders.stage, "") == indexable(plugin))
         return conditions
     named = {"kind": kind, "plugin": plugin, "code": code}
     wanted = {name: indexable(value) for name, value in named.items() if value is not None}
@@ -85,6 +91,18 @@ def _deferred(tables: ViewSet, tenant: str) -> Select[Any]:
         orders.place,
         orders.updated,
     ).where(orders.tenant == tenant, orders.wake_stage.is_not(None))
+
+
+def _paused(tables: ViewSet, tenant: str) -> Select[Any]:
+    orders = tables.orders.c
+    return select(
+        literal(PAUSED).label("kind"),
+        literal("").label("code"),
+        func.coalesce(orders.stage, "").label("plugin"),
+        orders.id,
+        orders.place,
+        orders.updated,
+    ).where(orders.tenant == tenant, orders.status == PAUSED, incomplete(tables.orders))
 
 
 def _grouped(found: Select[Any]) -> Select[Any]:

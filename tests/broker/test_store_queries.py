@@ -165,7 +165,7 @@ def test_the_causes_of_attention_are_those_of_the_orders(store: Store, history: 
             filters = OrderFilters(attention=kind, plugin=plugin, code=code)
             page = queries.orders(tenant, filters)
             assert {order["id"] for order in page["items"]} == set(orders)
-    assert kinds >= {"failed", "in_doubt"}
+    assert kinds >= {"failed", "in_doubt", "paused"}
 
 
 def grouped(orders: Iterable[Order]) -> dict[tuple[str, str, str], dict[str, Order]]:
@@ -175,6 +175,9 @@ def grouped(orders: Iterable[Order]) -> dict[tuple[str, str, str], dict[str, Ord
         for cause in causes(order):
             found.setdefault((cause.kind, cause.plugin, cause.code), {})[order.id] = order
         waits, at = wake(order), standing(order)
+        if order.state is State.PAUSED:
+            plugin = "" if at is None else order.accepted.waybill[at].plugin
+            found.setdefault(("paused", plugin, ""), {})[order.id] = order
         if waits is not None and waits.stage is not None and at is not None:
             key = ("deferred", order.accepted.waybill[at].plugin, waits.stage)
             found.setdefault(key, {})[order.id] = order
