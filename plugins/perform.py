@@ -1,8 +1,8 @@
 """Performs conversations within the limits of their stage."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from plugins.api import Conversation, Done, NotDone, Step
 from plugins.assignment import Assignment, InDoubt, Performed
@@ -18,6 +18,9 @@ __all__ = ["Assignment", "InDoubt", "Performed", "Performer", "TurnedAwayError"]
 
 _OURS = frozenset({"connector_error", "output_too_large", "partner_surprise"})
 """Doubts that say nothing about whether the partner is well."""
+
+Guard: TypeAlias = Callable[[], Awaitable[None]]
+"""Awaited before the first byte leaves; what it raises means that none does."""
 
 
 class Performer:
@@ -43,19 +46,25 @@ class Performer:
         return self.stages.of(assignment.step.tenant, name, assignment.connection)
 
     async def perform(
-        self, assignment: Assignment, conversation: Callable[[Step[Any]], Conversation]
+        self,
+        assignment: Assignment,
+        conversation: Callable[[Step[Any]], Conversation],
+        before_sending: Guard | None = None,
+        patience_s: float | None = None,
     ) -> Performed:
         """Have the connector's `perform`, `look_up` or compensating conversation.
 
-        `TurnedAwayError` where the stage does not take it. Raises nothing else but for
-        cancellation and what `before_sending` raises.
+        `before_sending` and `patience_s` stand in for the assignment's. `TurnedAwayError` where
+        the stage does not take it. Raises nothing else but for cancellation and what
+        `before_sending` raises.
         """
         stage = self.stage_of(assignment)
-        era = await stage.enter(assignment.patience_s)
+        guard = before_sending or assignment.before_sending
+        era = await stage.enter(assignment.patience_s if patience_s is None else patience_s)
         performed: Performed | None = None
         try:
-            if assignment.before_sending is not None:
-                await assignment.before_sending()
+            if guard is not None:
+                await guard()
             talk = Conversing(self._instruments, assignment)
             performed = await talk.have(conversation)
         finally:

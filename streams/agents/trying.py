@@ -1,14 +1,14 @@
 """Has the conversations of one attempt: while an outcome is unknown, repeats or looks up."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from plugins.api import Conversation, Manifest, NotDone, Step
 from plugins.judging import BUYER_MESSAGES
-from plugins.perform import Assignment, InDoubt, Performed, TurnedAwayError
+from plugins.perform import Assignment, Guard, InDoubt, Performed, TurnedAwayError
 from schemas.steps import ErrorKind, Failure, OnUnknown, WaybillStep
 from streams.agents.equipment import Equipment
 from streams.agents.turn import Misfit, NotSentError, StopWantedError, Turn
@@ -35,7 +35,6 @@ NOT_DONE = Failure(
 KEY_EXPIRED = InDoubt("key_expired", "its key is no longer valid")
 
 Talk: TypeAlias = Callable[[Step[Any]], Conversation]
-Guard: TypeAlias = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,25 +80,28 @@ class Trying:
         if doubt is not None:
             return await self._without_doubt(task, talk, Performed(doubt), started)
         performed = await self._first(task, talk, started)
+        if not isinstance(performed.outcome, InDoubt):
+            return performed
         return await self._without_doubt(task, talk, performed, started)
 
     async def _first(self, task: Task, talk: Talk, started: float) -> Performed:
-        assignment, performer = task.assignment, self._with.performer
-        guard = self._guard(task, started + assignment.deadline_s)
+        assignment, performer, turn = task.assignment, self._with.performer, task.turn
+        guard, patience_s = None, assignment.patience_s
+        if is_announced(task.step):
+            guard = self._guard(task, started + assignment.deadline_s)
+            patience_s = min(patience_s, assignment.deadline_s)
 
         async def before_sending() -> None:
-            if task.turn.stop_wanted():
+            if turn.stop_wanted():
                 raise StopWantedError
-            await guard()
+            if guard is not None:
+                await guard()
 
-        patience = assignment.patience_s
-        if is_announced(task.step):
-            patience = min(patience, assignment.deadline_s)
-        first = replace(assignment, before_sending=before_sending, patience_s=patience)
-        performed = await performer.perform(first, talk)
-        stage = performer.stage_of(assignment)
-        if performed.unsent and stage.is_doubtful:
-            raise TurnedAwayError(stage.name, "breaker", stage.state().open_s)
+        performed = await performer.perform(assignment, talk, before_sending, patience_s)
+        if performed.unsent:
+            stage = performer.stage_of(assignment)
+            if stage.is_doubtful:
+                raise TurnedAwayError(stage.name, "breaker", stage.state().open_s)
         return performed
 
     def _doubt(self, task: Task) -> InDoubt | None:
@@ -115,8 +117,6 @@ class Trying:
 
     def _guard(self, task: Task, until: float) -> Guard:
         """Sends nothing late, where a repetition could do harm."""
-        if not is_announced(task.step):
-            return _nothing
 
         async def before_sending() -> None:
             if not task.turn.is_mine() or self._with.monotonic() > until:
@@ -214,10 +214,6 @@ class Trying:
     def _key_expired(self, manifest: Manifest, opened_at: datetime) -> bool:
         valid = manifest.key_valid_for_s
         return valid is not None and self._with.now() - opened_at > timedelta(seconds=valid)
-
-
-async def _nothing() -> None:
-    return None
 
 
 def _may_try(step: WaybillStep, performed: Performed) -> bool:
