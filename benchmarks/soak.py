@@ -32,6 +32,8 @@ WORKERS = 3
 SAY_EVERY_S = 30.0
 HARVEST_EVERY_S = 10.0
 STEP_S = 4.0
+RETRY = {"attempts": 8, "first_s": 0.5, "longest_s": 20.0}
+"""A partner that keeps a failure under its key answers so for a day: a person is asked soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +56,11 @@ def configuration() -> dict[str, object]:
     return {
         "version": 1,
         "sequence": [
-            {"name": "salesforceV3", "timeout": STEP_S},
-            {"name": "zuora", "timeout": STEP_S},
+            {"name": "salesforceV3", "timeout": STEP_S, "retry": RETRY},
+            {"name": "zuora", "timeout": STEP_S, "retry": RETRY},
             _callout("ledger", "/ledger", on_unknown="repeat"),
             _callout("letter", "/keyless/letter", critical=False),
-            {"name": "platformEvents", "timeout": STEP_S},
+            {"name": "platformEvents", "timeout": STEP_S, "retry": RETRY},
         ],
         "post": [{"name": "entitlements", "critical": False, "timeout": STEP_S}],
         "overrides": [
@@ -75,7 +77,7 @@ def configuration() -> dict[str, object]:
 
 def _callout(name: str, path: str, **more: object) -> dict[str, object]:
     options = {"endpoint": path, "timeoutValue": 3000, "response": {"made": "id"}}
-    return {"name": "calloutPlugin", "id": name, "options": options, **more}
+    return {"name": "calloutPlugin", "id": name, "options": options, "retry": RETRY, **more}
 
 
 def main(campaign: Campaign) -> Report:
