@@ -52,7 +52,7 @@ def _causes(causes: list[dict[str, Any]]) -> Any:
 @click.command()
 @json_option
 def stages(*, json_output: bool) -> None:
-    """Show what each plugin did, and which of its stages are held or waited for."""
+    """Show what each plugin did, and how its stages are."""
     with Api(load_settings()) as api:
         found = api.get("/stages")
     if json_output:

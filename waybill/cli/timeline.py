@@ -20,6 +20,10 @@ _GLYPHS = {
     "failed": ("✗", "red"),
     "skipped": ("-", "dim"),
     "in_doubt": ("?", "yellow"),
+    "waiting": ("…", "yellow"),
+    "compensating": ("↶", "yellow"),
+    "compensated": ("↶", "magenta"),
+    "compensation_failed": ("✗", "red"),
 }
 _STATUS_COLOURS = {
     "complete": "green",
@@ -77,15 +81,20 @@ def entry_line(entry: _Json) -> Text:
     kind = str(entry.get("type"))
     bad = any(word in kind for word in ("Failed", "InDoubt", "Rejected", "Cancelled"))
     colour = "red" if bad else "green" if kind.endswith(("Succeeded", "Completed")) else ""
-    line = Text.assemble((f"{_clock(entry.get('at'))}  ", "dim"), (f"{plain(kind):<19}", colour))
+    line = Text.assemble((f"{_clock(entry.get('at'))}  ", "dim"), (f"{plain(kind):<21}", colour))
     if entry.get("order"):
         line.append(f" {plain(entry['order'])}")
     if data.get("step"):
         line.append(f" {plain(data['step'])}", "bold")
     failure = data.get("failure") or {}
     said = failure.get("message") or failure.get("buyer_message") or data.get("reason")
+    if kind == "CommandReceived":
+        line.append(f" {plain(data.get('kind'))}", "bold")
+        line.append(f" by {plain(entry.get('actor'))}", "cyan")
     if said:
         line.append(f"  {plain(said)}", colour)
+    if data.get("code"):
+        line.append(f" ({plain(data['code'])})", colour)
     return line
 
 
@@ -121,6 +130,8 @@ def _step(step: _Json, results: Iterable[_Json]) -> Iterator[Text]:
     notes += [] if step.get("critical", True) else ["not critical"]
     attempts = step.get("attempts") or 0
     notes += [f"{attempts} attempts"] if attempts > 1 else []
+    notes += [f"again at {_clock(step['next_attempt'])}"] if step.get("next_attempt") else []
+    notes += [f"waits for {plain(step['deferred_by'])}"] if step.get("deferred_by") else []
     line.append(f"   {', '.join(notes)}".rstrip(), "dim")
     yield line
     for data in results:
@@ -150,6 +161,9 @@ def _end(order: _Json) -> Iterator[Text]:
     if error:
         said = error.get("message") or error.get("buyer_message")
         yield Text(f"  {plain(error.get('code'))}: {plain(said)}", "red")
+    for command in order.get("pending_commands") or ():
+        step = f" {plain(command['step'])}" if command.get("step") else ""
+        yield Text(f"  asked: {plain(command['kind'])}{step}, not answered yet", "yellow")
     if order.get("completion"):
         yield Text(f"  {plain(order['completion'])}", "green")
     action = order.get("next_action")
@@ -162,7 +176,7 @@ def _results(entries: Iterable[_Json]) -> dict[str, list[_Json]]:
     by_step: dict[str, list[_Json]] = {}
     for entry in entries:
         data = entry.get("data") or {}
-        if data.get("step") and str(entry.get("type")).startswith("Step"):
+        if data.get("step") and str(entry.get("type")).startswith(("Step", "Compensation")):
             by_step.setdefault(str(data["step"]), []).append(data)
     return by_step
 
