@@ -20,13 +20,27 @@ LEDGER = {
 """The only step of orders of the type `external`: nobody can tell what became of its call."""
 
 
+STOCK = {
+    **LEDGER,
+    "id": "stock",
+    "service": "stock",
+    "options": {"endpoint": "/stock", "undo": "/stock-undo"},
+    "compensate": True,
+}
+PAY = {**LEDGER, "id": "pay", "service": "pay", "options": {"endpoint": "/pay"}}
+"""Steps of orders of the type `credit`: what the first one does can be undone."""
+
+
 @contextmanager
 def hasty_stack(kafka: str, topics: Topics, folder: Path) -> Iterator[Stack]:
     """All processes; waiting for the next attempt is another test's matter."""
     default = {
         **CONFIGURATION["tenants"]["default"],
         "sequence": [{**step, "retry": "none"} for step in STEPS],
-        "overrides": [{"order_type": "external", "sequence": [LEDGER]}],
+        "overrides": [
+            {"order_type": "external", "sequence": [LEDGER]},
+            {"order_type": "credit", "sequence": [STOCK, PAY], "post": []},
+        ],
     }
     configuration = {"tenants": {**CONFIGURATION["tenants"], "default": default}}
     with running_stack(kafka, topics, folder, configuration) as running:

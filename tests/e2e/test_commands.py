@@ -115,6 +115,45 @@ def test_an_order_is_amended_before_it_is_tried_again(stack: Stack) -> None:
     assert refused.status_code == 422, refused.text
 
 
+def halfway(stack: Stack) -> str:
+    """An order whose first step is done and whose second one failed."""
+    stack.fault("callout", path="/pay", status=400)
+    order_id = str(stack.submit(an_order(order_type="credit"))["id"])
+    assert stack.ended(order_id)["status"] == "failed"
+    stack.mend()
+    return order_id
+
+
+def statuses(stack: Stack, order_id: str) -> dict[str, str]:
+    return {step["id"]: step["status"] for step in stack.order(order_id)["steps"]}
+
+
+def paths(stack: Stack, order_id: str) -> list[str]:
+    """Whose doors the order knocked at."""
+    journal = httpx.get(f"{stack.sandbox}/_journal", params={"order": order_id}).json()["items"]
+    return [entry["path"].rsplit("/", 1)[-1] for entry in journal]
+
+
+def test_what_a_cancelled_order_has_done_is_undone(stack: Stack) -> None:
+    order_id = halfway(stack)
+    assert command(stack, order_id, "cancel")["status"] == "applied"
+    assert stack.order(order_id)["status"] == "cancelled"
+    assert statuses(stack, order_id)["stock"] == "compensated"
+    assert paths(stack, order_id) == ["stock", "pay", "stock-undo"]
+    told = types(stack, order_id)
+    assert told.index("CompensationSucceeded") < told.index("OrderCancelled")
+
+
+def test_what_an_amendment_touches_is_undone_and_done_again(stack: Stack) -> None:
+    order_id = halfway(stack)
+    answer = command(stack, order_id, "amend", changes={"country": "IE"})
+    assert answer["status"] == "applied", answer
+    if stack.order(order_id)["status"] == "failed":
+        assert command(stack, order_id, "retry")["status"] == "applied"
+    stack.until(lambda: stack.order(order_id)["status"] == "complete")
+    assert paths(stack, order_id) == ["stock", "pay", "stock-undo", "stock", "pay"]
+
+
 async def test_an_unknown_order_is_rejected_and_a_command_by_kafka_is_taken(stack: Stack) -> None:
     order_id = failed_order(stack)
     known = OrderCommand(id="by-kafka", order=order_id, command="retry", reason="r")
