@@ -53,7 +53,9 @@ def of_cause(
     if kind in {DEFERRED, PAUSED}:
         deferred = kind == DEFERRED
         held, paused = orders.wake_stage.is_not(None), orders.status == PAUSED
-        conditions = [held] if deferred else [paused, incomplete(tables.orders)]
+        conditions: list[ColumnElement[bool]] = (
+            [held] if deferred else [paused, incomplete(tables.orders)]
+        )
         if code is not None and deferred:
             conditions.append(orders.wake_stage == indexable(code))
         if plugin is not None:

@@ -114,9 +114,9 @@ def load_orders(connection: Connection, tables: ViewSet, asked: _Asked) -> dict[
 def _load(tables: ViewSet, dialect: Dialect) -> str:
     """The text of the query: rendering it each time would cost more than answering it."""
     orders, timeline = tables.orders.c, tables.timeline.c
-    columns = select(orders.id, orders.state, timeline.value).join(
-        tables.timeline, timeline.place == orders.place
-    )
+    # Not a join: most often nothing is found, and no planner shall prepare for the contrary.
+    acceptance = select(timeline.value).where(timeline.place == orders.place).scalar_subquery()
+    columns = select(orders.id, orders.state, acceptance.label("value"))
     away = ~member_of(orders.place, "without", BigInteger(), dialect)
     by_id = columns.where(member_of(orders.id, "ids", String(), dialect), away)
     by_lane = columns.where(
