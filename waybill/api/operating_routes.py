@@ -33,6 +33,7 @@ _COMMANDS = (
         summary="Ask something of an order: retry, skip, resolve, pause, resume, cancel, amend ...",
         tag="commands",
         scope=Scope.OPERATE,
+        query=shapes.Reread,
         body=operating_shapes.CommandBody,
         body_examples=examples.COMMANDS,
         headers=_HEADERS,

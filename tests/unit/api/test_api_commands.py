@@ -171,6 +171,15 @@ async def test_only_orders_that_are_there_are_commanded(world: Any, client: Any)
     assert world.orders.records == []
 
 
+async def test_an_order_that_was_just_submitted_is_waited_for(world: Any, client: Any) -> None:
+    token = world.prepared({"external_id": "E-9"}).order_id
+    url = f"/api/orders/{token}/commands?min_offset=o{token}"
+    asked = asyncio.create_task(client.post(url, json={"command": "pause", **WHY}))
+    await asyncio.sleep(0.1)
+    world.accept({"external_id": "E-9"})
+    assert (await asked).status == 202
+
+
 async def test_kafka_unreachable_is_a_503_that_can_be_repeated(world: Any, client: Any) -> None:
     order = failed_order(world)
     world.orders.reachable = False
