@@ -13,7 +13,7 @@ from schemas.events import (
     StepSucceeded,
 )
 from schemas.steps import Failure, WaybillStep
-from streams.core.order import DONE, Order, Progress, State, StepStatus, holds_up
+from streams.core.order import DONE, WAITS, Order, Progress, State, StepStatus, holds_up
 
 
 def succeeded(order: Order, fact: StepSucceeded, at: datetime) -> Order:
@@ -81,12 +81,9 @@ def deferred(order: Order, fact: StepDeferred, at: datetime) -> Order:
     step, opened = order.open_step, order.opened
     assert step is not None
     if fact.stage is None:
-        back = StepStatus.COMPENSATING if _retried_undoing(order) else StepStatus.PENDING
-        if order.compensating and back is StepStatus.PENDING:
-            back = StepStatus.SUCCEEDED
-        again = opened._replace(status=back, attempt=opened.attempt + 1, stage=None, retry_at=at)
-        if back is not StepStatus.COMPENSATING:
-            again = again._replace(retry_at=None)
+        back = _before_deferral(order)
+        due = at if back in WAITS else None
+        again = opened._replace(status=back, attempt=opened.attempt + 1, stage=None, retry_at=due)
         return _closed(order, again, at, goes_on=False)
     waits = opened._replace(
         status=StepStatus.COMPENSATING if order.compensating else StepStatus.WAITING,
@@ -96,6 +93,13 @@ def deferred(order: Order, fact: StepDeferred, at: datetime) -> Order:
         stage=fact.stage,
     )
     return _closed(order, waits, at, goes_on=not order.compensating and not holds_up(step))
+
+
+def _before_deferral(order: Order) -> StepStatus:
+    """How the step stood before its attempt opened; one that was passed waits to be repeated."""
+    if order.compensating:
+        return StepStatus.COMPENSATING if _retried_undoing(order) else StepStatus.SUCCEEDED
+    return StepStatus.PENDING if order.open_at == order.position else StepStatus.WAITING
 
 
 def compensated(order: Order, fact: CompensationSucceeded, at: datetime) -> Order:

@@ -3,13 +3,14 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from schemas.events import (
     CompensationFailed,
     CompensationSucceeded,
     OrderReopened,
     RetryDue,
     StepFailed,
-    StepInDoubt,
     StepResolved,
 )
 from schemas.steps import OnUnknown
@@ -125,8 +126,16 @@ class Effects:
                 )
         index = order.index_of(step)
         one = None if index is None else order.progress[index]
-        if one is not None and one.status is StepStatus.PENDING and by_call and not undone:
+        untold = one is not None and one.status is StepStatus.PENDING and not undone
+        if untold and by_call and self._calls(order, step) == 1:
             auditor.problem(f"I-8 {order.id[:14]} {step} has an effect, and no result")
+
+    @staticmethod
+    def _calls(order: Order, step: str) -> int:
+        """How many requests the step makes; what came of some of them only people can tell."""
+        index = order.index_of(step)
+        options = "{}" if index is None else order.accepted.waybill[index].options
+        return int(orjson.loads(options).get("calls", 1))
 
     @staticmethod
     def _asks_nobody(order: Order, step: str) -> bool:
@@ -150,8 +159,11 @@ class Effects:
     def _by_hand(self, order: Order, step: str) -> int:
         """How often a person had the step done again whose outcome was unknown."""
         facts = [seen.event.fact for seen in self._auditor.history[order.id] if seen.applied]
-        again = (RetryDue, OrderReopened, StepInDoubt)
-        return sum(isinstance(fact, again) and fact.step == step for fact in facts) // 2
+        again = (RetryDue, OrderReopened)
+        return sum(
+            isinstance(fact, again) and fact.step == step and fact.command is not None
+            for fact in facts
+        )
 
 
 __all__ = ["Effects"]
