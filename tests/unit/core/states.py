@@ -74,6 +74,7 @@ STATES: dict[str, Order] = {
 STATES["end waits"] = then(STATES["post phase"], succeeded("p"))
 STATES["undoing"] = cancelling()
 STATES["undoing waits"] = then(cancelling(), not_undone("a", until=LATER))
+STATES["undoing again"] = settled(STATES["undoing waits"], LATER)
 STATES["undoing failed"] = then(cancelling(), not_undone("a"))
 STATES["cancelled"] = settled(then(cancelling(), undone("a")))
 

@@ -21,9 +21,11 @@ from streams.core.decide import Append, Rest, RunStep
 from streams.core.order import State, StepStatus
 from tests.facts import (
     LATER,
+    accepted,
     after,
     command,
     deferred,
+    doubtful,
     failed,
     failing,
     given,
@@ -108,6 +110,13 @@ def test_a_retry_does_not_wait_for_the_time() -> None:
 def test_a_retry_of_a_step_in_doubt_begins_with_finding_out() -> None:
     order = settled(then(STATES["in doubt"], command("retry")))
     assert next_of(order) == RunStep("order-1", 1, "b", 2, doubt=True)
+
+
+def test_a_step_in_doubt_of_a_completed_order_is_retried_from_its_doubt() -> None:
+    order = settled(given(accepted(optional("o"), step("b")), doubtful("o"), succeeded("b")))
+    assert order.state is State.COMPLETED
+    order = settled(then(order, command("retry")))
+    assert next_of(order) == RunStep("order-1", 1, "o", 2, doubt=True)
 
 
 def test_a_failed_step_of_a_completed_order_is_retried_and_the_order_stays_completed() -> None:

@@ -37,6 +37,7 @@ completed_but_o     RetryDue:o         StepResolved:o     StepResolved:o     [en
 completed_but_o,_p  [no_such_step]     [no_such_step]     [no_such_step]     [ended]          [not_paused]   [ended]          [ended]                 [ended]               [not_queued]
 cancelled           [ended]            [ended]            [ended]            [ended]          [not_paused]   [ended]          [ended]                 [ended]               [not_queued]
 undoing             later              later              later              later            later          later            later                   later                 later
+undoing_again       later              later              later              later            later          later            later                   later                 later
 undoing_waits       RetryDue:a         StepResolved:a     StepResolved:a     [compensating]   [compensating] [compensating]   [compensating]          [compensating]        [compensating]
 undoing_failed      RetryDue:a         StepResolved:a     StepResolved:a     [compensating]   [compensating] [compensating]   [compensating]          [compensating]        [compensating]
 """  # noqa: E501 (a table)

@@ -77,6 +77,7 @@ def test_the_next_attempt_is_another_one() -> None:
 def test_attempts_are_counted_and_the_first_failure_is_remembered() -> None:
     order = due(given(accepted(step("a")), failing("a")))
     order = due(then(order, failing("a", 2, until=LATER)))
+    assert order.progress[0].failing_since == START + timedelta(minutes=1)
     order = then(order, failed("a", 3, code="no_money"))
     one = order.progress[0]
     assert (one.attempts, one.status, one.failure) == (

@@ -1,6 +1,7 @@
 """Compensation: what a cancellation or an amendment undoes, in which order, and how far back."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from streams.core.order import Order, State, StepStatus
 from tests.facts import (
     LATER,
     STAGE,
+    START,
     accepted,
     after,
     announced,
@@ -110,6 +112,13 @@ def test_a_failed_order_can_be_cancelled() -> None:
     assert order.state is State.CANCELLED
 
 
+def test_what_a_person_says_was_done_without_items_is_undone() -> None:
+    order = given(accepted(step("a"), step("b", items=(), compensate=True)), failing("a"))
+    order = settled(then(order, command("resolve", "b", output={"id": "x"})))
+    order = then(order, command("cancel"))
+    assert next_of(order) == undoes("b")
+
+
 def test_a_queued_order_is_not_undone_while_another_runs() -> None:
     order = given(ALL, succeeded("a"), failing("b"))
     order = then(order, OrderQueued(expected=3, behind="order-2", passed_by=50))
@@ -139,11 +148,24 @@ def test_a_compensation_is_repeated_like_any_attempt() -> None:
     assert settled(then(order, undone("a", 3))).state is State.CANCELLED
 
 
+def test_older_steps_wait_for_the_newer_one_to_be_undone() -> None:
+    order = cancelled_after(ALL, succeeded("a"), succeeded("b"), failing("c"))
+    assert next_of(then(order, not_undone("b", until=LATER))) == Rest(due=LATER)
+    assert next_of(then(order, not_undone("b"))) == Rest()
+    assert next_of(then(order, deferred("b", 2))) == Rest(stage=STAGE)
+    assert next_of(then(order, undone("b"))) == undoes("a")
+
+
 def test_a_compensation_counts_its_attempts_from_one_however_often_the_step_was_tried() -> None:
     order = given(accepted(A, step("b")), failing("a"), RetryDue(expected=2, step="a"))
     order = then(order, succeeded("a", 2), failing("b"), command("cancel"))
     assert order.tries == 1
-    assert then(order, not_undone("a", 3, until=LATER)).progress[0].attempts == 1
+    fails = then(order, not_undone("a", 3, until=LATER)).progress[0]
+    assert (fails.attempts, fails.failing_since) == (1, START + timedelta(hours=1))
+    again = settled(then(order, not_undone("a", 3, until=LATER)), LATER)
+    assert then(again, not_undone("a", 4, until=LATER)).progress[0].failing_since == (
+        START + timedelta(hours=1)
+    )
 
 
 def test_a_compensation_that_fails_for_good_waits_for_a_person() -> None:
