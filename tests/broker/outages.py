@@ -110,7 +110,7 @@ class Load:
     _over: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
-        self._threads = [threading.Thread(target=self._send) for _ in range(4)]
+        self._threads = [threading.Thread(target=self._send) for _ in range(3)]
         for thread in self._threads:
             thread.start()
         return self
@@ -130,4 +130,4 @@ class Load:
                     self.taken.append(answer.json()["id"])
                 else:
                     self.refused.append(answer)
-                self._over.wait(0.1)
+                self._over.wait(0.3)
