@@ -75,17 +75,22 @@ def connectors() -> str:
             f"{one.manifest.idempotency.value}{', with look-up' if one.look_up else ''}",
             _keys(one.manifest),
             code(unknown[one.name].on_unknown.value),
+            "yes" if one.compensation else "no",
             code(one.manifest.connection),
         )
         for one in shipped
     ]
-    headings = ("plugin", "service", "what it does", "idempotency", "keys", "on_unknown", "needs")
+    headings = (
+        *("plugin", "service", "what it does", "idempotency", "keys", "on_unknown"),
+        *("undoes", "needs"),
+    )
     return page(
         "Connectors",
         "What a sequence can name, from the connectors' manifests. `idempotency` is what the "
         "partner offers against effects that happen twice, `keys` how it is told, `on_unknown` "
-        "what becomes of an unknown outcome where the entry does not say, `needs` the name of the "
-        "connection. `waybill connectors` lists what is installed.",
+        "what becomes of an unknown outcome where the entry does not say, `undoes` whether an "
+        "entry may `compensate`, `needs` the name of the connection. `waybill connectors` lists "
+        "what is installed.",
         table(headings, rows),
         *(_connector(one) for one in shipped),
     )
