@@ -1,8 +1,9 @@
 """A partner for figures: cheap, with a delay of its own, which can go down, hang, and remember.
 
 `python -m benchmarks.partner PORT` answers `POST /NAME/DELAY_MS...`. `PUT /_state` takes
-`{"down": [names], "refusing": [names], "hang_next": bool}` (one call hangs); `GET /_calls` gives,
-per call since the last `PUT`, when it came (seconds since the epoch), name, key and status.
+`{"down": [names], "refusing": [names], "hang_next": bool, "shut": bool}`: one call hangs; all calls
+wait until the next `PUT`. `GET /_calls` gives, per call since the last `PUT`, when it came (seconds
+since the epoch), name, key and status.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +37,8 @@ class State:
         self.down: set[str] = set()
         self.refusing: set[str] = set()
         self.hang_next = False
+        self.shut = False
+        self.waiting: list[Callable[[], object]] = []
         self.calls: list[tuple[float, str, str, int]] = []
 
     def set(self, given: dict[str, Any]) -> None:
@@ -43,7 +46,11 @@ class State:
         self.down = set(given.get("down", ()))
         self.refusing = set(given.get("refusing", ()))
         self.hang_next = bool(given.get("hang_next"))
+        self.shut = bool(given.get("shut"))
         self.calls = []
+        waiting, self.waiting = self.waiting, []
+        for answer in waiting:
+            answer()
 
 
 class Connection(asyncio.Protocol):
@@ -95,7 +102,9 @@ class Connection(asyncio.Protocol):
         if self._state.hang_next:
             self._state.hang_next, delay_s = False, HANG_S
         text = _GOOD if status == 200 else _BAD  # noqa: PLR2004 - HTTP's own number
-        if delay_s and status == 200:  # noqa: PLR2004
+        if self._state.shut:
+            self._state.waiting.append(lambda: self._answer(status, text))
+        elif delay_s and status == 200:  # noqa: PLR2004
             self._loop.call_later(delay_s, self._answer, status, text)
         else:
             self._answer(status, text)
