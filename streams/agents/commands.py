@@ -35,7 +35,7 @@ from streams.core.order import Order
 from streams.core.sealing import NONCE_BYTES
 from streams.kafka.reader import Record, Records
 
-AT_ONCE = 200
+AT_ONCE = 500
 INBOX_RECORDS = 2_000
 UNKNOWN_AFTER_S = 5.0
 LOOK_AGAIN_S = 0.25
