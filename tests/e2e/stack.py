@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 DEFAULTS = ROOT / "waybill" / "defaults"
 ORDER = json.loads((ROOT / "examples" / "order-new.json").read_bytes())
 PROCESSES = ("sandbox", "worker", "projector", "outlet", "api")
-READY_S = 40.0
+READY_S = 120.0
 PATIENCE_S = 20.0
 
 BUYER = {
