@@ -2,20 +2,28 @@
 
 import asyncio
 import time
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from benchmarks.cluster import NODES, Cluster
 from benchmarks.disturbing import Disturbance
 
 DOWN_S = 15.0
-HEALTHY_S = 45.0
-"""After a wiped disk the broker copies everything: nobody else may go before it is in sync."""
+HEALTHY_S = 20.0
+LOOK_EVERY_S = 2.0
 
 
 async def break_brokers(cluster: Cluster, seconds: float, done: list[Disturbance]) -> None:
-    """One broker after the other, each with a wiped disk."""
+    """One broker after the other, each with a wiped disk, and only while all are in sync."""
     until, turn = time.monotonic() + seconds, 0
-    while time.monotonic() + DOWN_S + HEALTHY_S < until:
+    while True:
         await asyncio.sleep(HEALTHY_S)
+        while not await _in_sync(cluster.bootstrap):
+            await asyncio.sleep(LOOK_EVERY_S)
+        if time.monotonic() + DOWN_S > until:
+            return
         node = NODES[turn % len(NODES)]
         turn += 1
         done.append(Disturbance(time.time(), "WIPE", f"broker-{node}"))
@@ -23,3 +31,17 @@ async def break_brokers(cluster: Cluster, seconds: float, done: list[Disturbance
         await asyncio.sleep(DOWN_S)
         await asyncio.to_thread(cluster.start, node)
         await asyncio.to_thread(cluster.answers, node)
+
+
+async def _in_sync(bootstrap: str) -> bool:
+    """Whether every replica of every partition is; a second loss before that would lose data."""
+    admin: Any = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        topics = await admin.describe_topics()
+    except (KafkaError, OSError):
+        return False
+    finally:
+        await admin.close()
+    partitions = [part for topic in topics for part in topic["partitions"]]
+    return all(len(part["isr"]) == len(part["replicas"]) for part in partitions)

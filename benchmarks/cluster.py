@@ -22,7 +22,7 @@ from waybill.settings import cache_directory
 from waybill.tether import tethered
 
 NODES = (1, 2, 3)
-START_S = 60.0
+START_S = 120.0
 STOP_S = 20.0
 
 _CLUSTER = """\
