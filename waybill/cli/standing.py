@@ -83,7 +83,8 @@ def _mean(plugin: dict[str, Any]) -> str:
 
 def _standing(stage: dict[str, Any]) -> tuple[Any, ...]:
     held = stage["held"]
-    said = f"by {held['actor']} since {held['at'][:19]}Z: {held['reason']}" if held else "no"
+    since = f" since {held['at'][:19]}Z" if held and held["at"] else ""
+    said = f"by {held['actor']}{since}: {held['reason']}" if held else "no"
     live = stage["live"] or {}
     breaker = str(live.get("breaker", "-"))
     flight = f"{live['in_flight']} of {live['slots']}" if live else "-"
