@@ -20,7 +20,7 @@ async def break_brokers(cluster: Cluster, seconds: float, done: list[Disturbance
     until, turn = time.monotonic() + seconds, 0
     while True:
         await asyncio.sleep(HEALTHY_S)
-        while not await _in_sync(cluster.bootstrap):
+        while not await _in_sync(cluster.bootstrap):  # noqa: ASYNC110 (Kafka tells nobody)
             await asyncio.sleep(LOOK_EVERY_S)
         if time.monotonic() + DOWN_S > until:
             return

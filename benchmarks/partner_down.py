@@ -130,6 +130,7 @@ def _figures(
         "drain_s": moments["drained"] - moments["up"],
         "completed_behind": float(len(found["behind"])),
     }
+    figures |= _deferrals(log, moments, outage)
     figures |= _drain(calls, outage)
     figures |= _others(found["flow"], moments)
     return figures
@@ -143,6 +144,18 @@ def _deferred(log: Iterable[tuple[int, Event]], since: float) -> float:
         if isinstance(event.fact, StepDeferred) and event.fact.reason == BREAKER
     )
     return next(moments, float("nan"))
+
+
+def _deferrals(
+    log: Iterable[tuple[int, Event]], moments: dict[str, float], outage: Outage
+) -> dict[str, Any]:
+    """How often an order was put off, by reason, while the partner was down and after it."""
+    counts: Counter[str] = Counter()
+    for _, event in log:
+        if isinstance(event.fact, StepDeferred):
+            later = event.envelope.occurred_at.timestamp() > moments["up"]
+            counts[f"{'drain' if later else 'down'}_{event.fact.reason}"] += 1
+    return {f"deferrals_{name}_per_order": n / outage.orders for name, n in counts.items()}
 
 
 def _drain(calls: list[tuple[float, str, str, int]], outage: Outage) -> dict[str, Any]:
