@@ -25,7 +25,7 @@ from streams.core.undoing import undoing
 from streams.core.wakes import wake
 from tests.simulation.effects import Effects
 from tests.simulation.final import Final
-from tests.simulation.legal import illegal
+from tests.simulation.legal import decided_again, illegal
 from tests.simulation.log import Entry, SimLog
 from tests.simulation.loop import SimLoop
 from tests.simulation.partners import Call, Partners
@@ -68,6 +68,7 @@ class Auditor:
         self._applied: Counter[str] = Counter()
         self._results: set[tuple[str, int, str, int]] = set()
         self._moving: dict[int, dict[str, int]] = {}
+        self._stored: dict[int, int] = {}
         self.healed_at: float | None = None
         self.effects = Effects(self, partners)
         log.landed.append(self._landed)
@@ -98,6 +99,7 @@ class Auditor:
             self._read(partition, entry)
 
     def _read(self, partition: int, entry: Entry) -> None:
+        self._check_applied()
         event = self.store.codec.decode(entry.value)
         order_id = event.envelope.order_id
         before_ = self.orders.get(order_id)
@@ -134,6 +136,8 @@ class Auditor:
         if why is not None:
             self.problem(f"I-3 {type(fact).__name__} applies to {told(before_)}: {why}")
         self._check_end(seen, before_)
+        if isinstance(fact, Decided) and not decided_again(before_, event):
+            self.problem(f"I-14 {type(fact).__name__} is not what {told(before_)} leads to")
         self._check_timer(seen, before_)
         self._check_restored(seen, before_)
 
@@ -197,6 +201,13 @@ class Auditor:
             return bool(before(order, self.lane_of(order)))
         return order.state in {State.WAITING, State.IN_DOUBT}
 
+    def _check_applied(self) -> None:
+        for number, applied in self.store.applied.items():
+            last = self._stored.get(number, -1)
+            if applied < last:
+                self.problem(f"I-9 the store went back from {last} to {applied} in {number}")
+            self._stored[number] = applied
+
     def _note_moving(self, partition: int, lane: str, offset: int) -> None:
         moving = self._moving.setdefault(partition, {})
         for order_id in self.lanes[lane]:
@@ -210,6 +221,7 @@ class Auditor:
         topic, partition = at
         if topic != EVENTS:
             return
+        self._check_applied()
         if offset > self.store.applied[partition] + 1:
             self.problem(f"I-12 {who} committed {offset}, past what the store holds")
         for order_id, first in self._moving.get(partition, {}).items():

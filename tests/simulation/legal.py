@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from schemas.commands import CommandKind
 from schemas.events import (
     CompensationFailed,
     CompensationSucceeded,
+    Event,
     MainPhaseCompleted,
     OrderCancelled,
     OrderCompleted,
     OrderFailed,
+    OrderQueued,
     OrderReleased,
     OrderReopened,
     StepFailed,
@@ -19,6 +22,7 @@ from schemas.events import (
     StepSucceeded,
 )
 from schemas.steps import Phase
+from streams.core.decide import Append, Surroundings, decide
 from streams.core.order import DONE, FINAL, Order, State, StepStatus, holds_up
 
 _BEGUN = frozenset(StepStatus) - {StepStatus.PENDING, StepStatus.STARTED}
@@ -94,6 +98,20 @@ def _reopened(order: Order, fact: Any) -> str | None:
 def _released(order: Order, fact: Any) -> str | None:
     del fact
     return "it is not queued" if order.behind is None else None
+
+
+def decided_again(order: Order, event: Event) -> bool:
+    """Whether the core, asked once more, decides what was decided then.
+
+    Decisions about lanes depend on the other orders as that worker knew them.
+    """
+    fact = event.fact
+    kinds = [command.kind for command in order.pending]
+    if isinstance(fact, OrderQueued | OrderReleased) or CommandKind.RELEASE in kinds:
+        return True
+    around = Surroundings("", event.envelope.occurred_at, (), admitted=True)
+    decision = decide(order, around)
+    return isinstance(decision, Append) and type(decision.fact) is type(fact)
 
 
 _RULES: Mapping[type, Callable[[Order, Any], str | None]] = {

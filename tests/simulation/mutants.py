@@ -11,7 +11,7 @@ from typing import Any
 from plugins.api import Done
 from plugins.perform import InDoubt, Performed
 from plugins.stage import Stage
-from schemas.events import Decided, OrderAccepted
+from schemas.events import CommandRejected, Decided, OrderAccepted
 from streams.agents import acting, orchestrator, stages, trying
 from streams.agents.acting import Acting, key_of
 from streams.agents.journal import Journal
@@ -22,29 +22,35 @@ from streams.agents.turn import Turn
 from streams.core import decide as deciding
 from streams.core import evolve as evolving
 from streams.core import ids, intake
-from streams.core.decide import RunStep
+from streams.core.decide import Append, RunStep
 from tests.simulation import store
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A break, the invariant that it goes against, and what it does."""
+    """A break, the invariant that it goes against, and what it does.
+
+    `masked` says what makes up for it, where the product has two means against the same harm.
+    """
 
     name: str
     invariant: str
     what: str
+    masked: str
     breaks: Callable[[], AbstractContextManager[None]]
 
 
 MUTANTS: list[Mutant] = []
 
 
-def mutant(invariant: str, what: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+def mutant(
+    invariant: str, what: str, masked: str = ""
+) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Decorator: the function, a generator that breaks, yields and mends, is a mutant."""
 
     def made(breaks: Callable[[], Any]) -> Callable[[], Any]:
         name = breaks.__name__.replace("_", "-")
-        MUTANTS.append(Mutant(name, invariant, what, contextmanager(breaks)))
+        MUTANTS.append(Mutant(name, invariant, what, masked, contextmanager(breaks)))
         return breaks
 
     return made
@@ -208,6 +214,12 @@ def forgetful_snapshot() -> Iterator[None]:
         yield
 
 
+@mutant("I-9", "a projector writes without a look at who else has written (compare-and-set)")
+def no_compare_and_set() -> Iterator[None]:
+    with replaced(store.SimProjector, compares=False):
+        yield
+
+
 @mutant("I-11", "all partners share one place in the worker")
 def one_slot() -> Iterator[None]:
     busy: list[int] = [0]
@@ -268,7 +280,11 @@ def no_due_times() -> Iterator[None]:
         yield
 
 
-@mutant("I-13", "at assignment nobody asks for queued heads of lanes")
+@mutant(
+    "I-13",
+    "at assignment nobody asks for queued heads of lanes",
+    masked="the commit never passes the end of their predecessor, so that is read again",
+)
 def no_queued_heads() -> Iterator[None]:
     with _wakes(lambda one: not one.queued):
         yield
@@ -286,14 +302,21 @@ def _wakes(wanted: Callable[[Any], bool]) -> Iterator[None]:
         yield
 
 
-@mutant("I-14", "a decision depends on who asks first")
+@mutant("I-14", "a decision depends on who is asked")
 def moody() -> Iterator[None]:
-    real = store.state_bytes
+    real = orchestrator.decide
 
-    def state_bytes(order: Any) -> bytes:
-        return real(order._replace(started_by=None))
+    def decide(order: Any, around: Any) -> Any:
+        decision = real(order, around)
+        fact = decision.fact if isinstance(decision, Append) else None
+        if fact is None or getattr(fact, "command", None) is None or around.worker[-1] in "02468":
+            return decision
+        refused = CommandRejected(
+            expected=order.sequence, command=fact.command, code="moody", reason="not today"
+        )
+        return replace(decision, fact=refused) if decision.order is order else decision
 
-    with replaced(store, state_bytes=state_bytes):
+    with replaced(orchestrator, decide=decide):
         yield
 
 

@@ -63,7 +63,7 @@ def scene(seed: int, chance: Chance) -> Scene:
         seed=seed,
         partitions=random.choice((1, 2, 2, 3)),
         workers=random.choice((1, 2, 2, 3)),
-        projectors=random.choice((1, 1, 2)),
+        projectors=random.choice((1, 2, 2)),
         seconds=seconds,
         local_store=random.random() < 0.5,
         configurations=(_configuration(random, 1), _configuration(random, 2)),

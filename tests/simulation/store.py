@@ -82,7 +82,6 @@ class SimStore:
         self.rows: dict[str, Row] = {}
         self.keys: dict[tuple[str, str], DataKey] = {}
         self.down = False
-        self.compares = True
 
     def check(self) -> None:
         if self.down:
@@ -153,16 +152,24 @@ def _stands_at(rows: Mapping[str, Row], order: str, partition: int, offset: int)
 
 
 class SimProjector:
-    """What `Projector` is to the projecting process: folds with the real core."""
+    """What `Projector` is to the projecting process: folds with the real core.
+
+    As that one it remembers the orders that it met, and moves each partition's applied offset by
+    compare-and-set.
+    """
+
+    compares = True
 
     def __init__(self, store: SimStore, chance: Chance) -> None:
         self._store = store
         self._chance = chance
         self._applied: dict[int, int] = {}
+        self._remembered: dict[str, Row] = {}
 
     def assign(self, partitions: Iterable[int]) -> dict[int, int]:
         self._store.check()
         self._applied = {number: self._store.applied[number] for number in partitions}
+        self._remembered = {}
         return {number: offset + 1 for number, offset in self._applied.items()}
 
     def apply_all(self, chunks: Mapping[int, Sequence[Entry]]) -> dict[int, Applied]:
@@ -172,7 +179,7 @@ class SimProjector:
             raise StoreDownError
         work = {number: self._fresh(number, chunks[number]) for number in sorted(chunks)}
         for number in work:
-            if store.compares and store.applied[number] != self._applied[number]:
+            if self.compares and store.applied[number] != self._applied[number]:
                 raise AnotherProjectorError(f"partition {number} no longer stands there")
         rows: dict[str, Row] = {}
         done: dict[int, Applied] = {}
@@ -181,6 +188,7 @@ class SimProjector:
             end = records[-1].offset if records else self._applied[number]
             done[number] = Applied(end, len(records), count)
         store.rows.update(rows)
+        self._remembered.update(rows)
         for number, one in done.items():
             self._applied[number] = store.applied[number] = one.offset
         return done
@@ -194,7 +202,8 @@ class SimProjector:
         codec = self._store.codec
         event = codec.decode(record.value)
         order_id = event.envelope.order_id
-        row = rows.get(order_id) or self._store.rows.get(order_id)
+        known = rows.get(order_id) or self._remembered.get(order_id)
+        row = known or self._store.rows.get(order_id)
         before = None if row is None else row.order(codec)
         after = evolve(before, event, record.offset)
         if after is None or after is before:
