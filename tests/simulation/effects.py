@@ -10,6 +10,7 @@ from schemas.events import (
     CompensationSucceeded,
     OrderReopened,
     RetryDue,
+    StepDeferred,
     StepFailed,
     StepResolved,
 )
@@ -127,8 +128,28 @@ class Effects:
         index = order.index_of(step)
         one = None if index is None else order.progress[index]
         untold = one is not None and one.status is StepStatus.PENDING and not undone
-        if untold and by_call and self._calls(order, step) == 1:
+        if untold and by_call and self._deferred_by_another(order, step, calls):
+            auditor.met["deferred_though_sent"] += 1
+        elif untold and by_call and self._calls(order, step) == 1:
             auditor.problem(f"I-8 {order.id[:14]} {step} has an effect, and no result")
+
+    def _deferred_by_another(self, order: Order, step: str, calls: list[Call]) -> bool:
+        """A worker that was cut off put off for a command what its successor had sent, and died.
+
+        Known: attempts with native keys are not announced, so the log cannot tell. Nothing is
+        done twice; a cancellation does not know of the effect.
+        """
+        facts = [
+            (seen.event.fact, seen.event.envelope.origin)
+            for seen in self._auditor.history[order.id]
+            if seen.applied
+        ]
+        put_off = {
+            origin
+            for fact, origin in facts
+            if isinstance(fact, StepDeferred) and fact.step == step and fact.reason == "command"
+        }
+        return bool(put_off) and any(f"worker/{call.host}" not in put_off for call in calls)
 
     @staticmethod
     def _calls(order: Order, step: str) -> int:
