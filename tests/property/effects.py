@@ -12,16 +12,23 @@ def opened(model: Model) -> Step:
 
 
 def closed(model: Model) -> None:
-    model.open, model.undo, model.announced_by = None, False, None
+    model.open, model.undo, model.announced_by, model.repeats = None, False, None, False
     model.settle()
 
 
-def result(model: Model, how: str, until: datetime | None, stage: str | None) -> None:
+def result(
+    model: Model,
+    how: str,
+    *,
+    now: datetime,
+    until: datetime | None = None,
+    stage: str | None = None,
+) -> None:
     """The open attempt has ended."""
     step = opened(model)
     step.attempt += 1
     if how.startswith("deferred"):
-        deferred(model, step, stage)
+        deferred(model, step, stage, now)
     elif model.undo:
         undone(model, step, how, until)
     else:
@@ -29,15 +36,19 @@ def result(model: Model, how: str, until: datetime | None, stage: str | None) ->
     closed(model)
 
 
-def deferred(model: Model, step: Step, stage: str | None) -> None:
+def deferred(model: Model, step: Step, stage: str | None, now: datetime) -> None:
     """Nothing was sent, and it counts as no attempt."""
     if model.undo and step.how != "compensating":
         step.tries = 0 if stage else step.tries
         step.how = "compensating" if stage else "succeeded"
         step.due, step.stage = None, stage
         return
-    half = "compensating" if model.undo else "pending"
-    step.repeats(half if stage is None or model.undo else "waiting", None, stage)
+    if model.undo:
+        step.repeats("compensating", None if stage else now, stage)
+    elif stage is None and not model.repeats:
+        step.repeats("pending", None)
+    else:
+        step.repeats("waiting", None if stage else now, stage)
 
 
 def done(model: Model, step: Step, how: str, until: datetime | None) -> None:
@@ -90,6 +101,7 @@ def appended(  # noqa: C901 (a case per fact)
             half = named.how in {"compensating", "compensation_failed"}
             named.repeats("compensating" if half else "pending", None)
             model.open, model.undo = model.steps.index(named), half
+            model.repeats = not named.stops
         case "OrderReleased":
             model.behind = None
         case "OrderPaused" | "OrderResumed":

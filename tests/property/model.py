@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 END = {"completed", "failed", "cancelled"}
+UNDOING = {"compensating", "compensation_failed"}
 ASIDE = {"retry", "skip", "resolve"}
 MAY_REPEAT = {"waiting", "failed", "in_doubt", "compensating", "compensation_failed"}
 Said = tuple[Any, ...]
@@ -35,9 +36,9 @@ class Step:
 
     @property
     def is_behind(self) -> bool:
-        """Whether an order that stands beyond it may stand there."""
+        """Whether an order that stands beyond it may stand there; undoing moves it nowhere."""
         if self.stops:
-            return self.how in {"succeeded", "skipped"}
+            return self.how in {"succeeded", "skipped", *UNDOING, "compensated"}
         return self.how not in {"pending", "started"}
 
     def repeats(self, how: str, due: datetime | None, stage: str | None = None) -> None:
@@ -61,6 +62,7 @@ class Model:
     open: int | None = None
     undo: bool = False
     announced_by: str | None = None
+    repeats: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
     handed_on: set[str] = field(default_factory=set)
@@ -81,7 +83,7 @@ class Model:
 
     @property
     def undoing(self) -> Step | None:
-        half = [one for one in self.steps if one.how in {"compensating", "compensation_failed"}]
+        half = [one for one in self.steps if one.how in UNDOING]
         return half[0] if half else None
 
     def waits(self) -> list[Step]:

@@ -174,7 +174,7 @@ class Core(RuleBasedStateMachine):
             effects.queued(model, fact.behind, fact.passed_by, offset)
             return
         if isinstance(fact, StepResult):
-            effects.result(model, "skipped", None, None)
+            effects.result(model, "skipped", now=self.now)
             return
         kind, about = type(fact).__name__, getattr(fact, "step", None)
         effects.answered(model, getattr(fact, "command", None), kind)
@@ -186,7 +186,7 @@ class Core(RuleBasedStateMachine):
             how = "ok"
         told = self.outcome(run, how, until, stage)
         assert self.write(run.order_id, told)
-        effects.result(self.models[run.order_id], how, until, stage)
+        effects.result(self.models[run.order_id], how, now=self.now, until=until, stage=stage)
 
     def outcome(self, run: RunStep, how: str, until: Any, stage: str | None) -> Fact:
         name, attempt = run.step, run.attempt
