@@ -59,6 +59,7 @@ class Reader:
     topics: Topics
     environment: dict[str, str]
     folder: Path
+    port: str
     started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def start(self, label: str, *arguments: str | Path) -> "subprocess.Popen[bytes]":
@@ -142,7 +143,7 @@ def reader(
         WAYBILL_CONFIG=str(ACME / "processing-config.json"),
         WAYBILL_CONNECTIONS=str(connections),
     )
-    somebody = Reader(kafka, module_topics, environment, folder)
+    somebody = Reader(kafka, module_topics, environment, folder, str(port))
     try:
         somebody.start("acme", ACME / "stand_in.py", str(port))
         somebody.start("up", "-m", "waybill", "up")
@@ -214,9 +215,13 @@ def test_views_are_rebuilt_while_everything_runs(reader: Reader) -> None:
     assert "HARBOUR-2026-0002" in reader.types("-m", "waybill", "orders")
 
 
-def test_without_acme_the_step_fails_and_says_so(reader: Reader) -> None:
+def test_without_acme_the_order_waits_and_goes_on_when_it_is_back(reader: Reader) -> None:
     reader.started[0].terminate()
     reader.started[0].wait(10)
-    shown = reader.submits("invoice-evergreen.json", code=1)
-    assert re.search(r"✗ acme +failed", shown)
-    assert "needs a person: step acme failed (not_reached)" in shown
+    external = json.loads((ORDERS / "invoice-evergreen.json").read_bytes())["external_id"]
+    reader.types("-m", "waybill", "submit", ORDERS / "invoice-evergreen.json")
+    assert eventually(lambda: external in reader.types("-m", "waybill", "orders"))
+    assert eventually(lambda: "not_reached" in reader.types("-m", "waybill", "order", external))
+    assert "waiting" in reader.types("-m", "waybill", "order", external)
+    reader.start("acme again", ACME / "stand_in.py", reader.port)
+    assert eventually(lambda: "order complete" in reader.types("-m", "waybill", "order", external))
