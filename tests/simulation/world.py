@@ -275,7 +275,7 @@ def _simulated(seed: int, *, traced: bool) -> Outcome:
     return Outcome(
         seed=seed,
         problems=list(auditor.problems),
-        met=world.met,
+        met=world.met + auditor.met,
         virtual_s=world.loop.time(),
         digest=digest.hexdigest(),
         events=sum(len(part) for part in world.around.log.topics[EVENTS]),
