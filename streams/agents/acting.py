@@ -25,8 +25,7 @@ from streams.agents.turn import NotSentError, Turn
 from streams.core.decide import Append, Decision, Rest, RunStep
 from streams.core.evolve import evolve
 from streams.core.order import Order
-
-UNSEEN_AFTER_S = 5.0
+from streams.kafka.writer import Place
 
 log = logging.getLogger(__name__)
 
@@ -51,17 +50,23 @@ they are due, whatever became of that result."""
 class Acting:
     """Tasks in flight by what they are about, across rebalances within the process.
 
-    `ask` gives what is next for an order, `again` is told of orders to be decided again.
+    `ask` gives what is next for an order, `again` is told of orders to be decided again, and
+    `unread` tells whether what stands at a place is still to be read back.
     """
 
     def __init__(
-        self, means: Means, ask: Callable[[Order], Decision], again: Callable[[str], None]
+        self,
+        means: Means,
+        ask: Callable[[Order], Decision],
+        again: Callable[[str], None],
+        unread: Callable[[Place], bool],
     ) -> None:
         self._means = means
         self._ask = ask
         self._again = again
+        self._unread = unread
         self._running: dict[Key, asyncio.Future[Any]] = {}
-        self._written: dict[Key, float] = {}
+        self._written: dict[Key, Place] = {}
 
     @property
     def in_flight(self) -> int:
@@ -70,7 +75,10 @@ class Acting:
 
     def is_done(self, key: Key) -> bool:
         """Whether it is under way, or written and not read back yet."""
-        return key in self._running or key in self._written
+        if key in self._running:
+            return True
+        place = self._written.get(key)
+        return place is not None and self._unread(place)
 
     def perform(self, order: Order, run: RunStep, key: Key, turn: Turn) -> None:
         """Performs an attempt and writes its result, unless that is under way."""
@@ -90,37 +98,34 @@ class Acting:
             task.cancel()
 
     def forget_written(self) -> None:
-        """What was written long ago and has not come back is no longer waited for."""
-        long_ago = self._means.monotonic() - UNSEEN_AFTER_S
-        while self._written and next(iter(self._written.values())) < long_ago:
-            del self._written[next(iter(self._written))]
+        """What has come back is no longer waited for."""
+        self._written = {k: place for k, place in self._written.items() if self._unread(place)}
 
     async def _perform(self, order: Order, run: RunStep, key: Key, turn: Turn) -> None:
-        done = False
+        place = None
         try:
             result = await self._means.stages(order, run, turn)
-            await self._record(order, result)
-            done = True
+            place = await self._record(order, result)
         except NotSentError:
             log.warning("a step was not sent in time", extra={"order": order.id})
         except Exception:
             log.exception("a step ended without a result", extra={"order": order.id})
         finally:
-            self._ended(order, key, written=done)
+            self._ended(order, key, place)
 
-    async def _record(self, order: Order, result: Result) -> None:
+    async def _record(self, order: Order, result: Result) -> Place:
         journal = self._means.journal
         try:
             event = journal.event(order, result)
             written = journal.append(event)
             self._write_ahead(order, event)
-            await journal.ensured(event, written)
+            return await journal.ensured(event, written)
         except (ValueError, TypeError, OverflowError):
             # It has happened and cannot be told; performing it again would end the same way.
             log.exception("a result cannot be recorded", extra={"order": order.id})
             kind = CompensationFailed if order.compensating else StepInDoubt
             doubt = kind(step=result.step, attempt=result.attempt, failure=UNRECORDABLE)
-            await journal.write(journal.event(order, doubt))
+            return await journal.write(journal.event(order, doubt))
 
     def _write_ahead(self, order: Order, event: Event) -> None:
         """Writes what follows from a result together with it: that saves reading it back first.
@@ -147,19 +152,17 @@ class Acting:
     def _appended(self, order: Order, key: Key, ack: "asyncio.Future[Any]") -> None:
         problem = None if ack.cancelled() else ack.exception()
         if problem is None and not ack.cancelled():
-            self._ended(order, key, written=True)
+            self._ended(order, key, ack.result())
             return
         log.warning("a decision is written again: %r", problem, extra={"order": order.id})
-        asyncio.get_running_loop().call_later(
-            AGAIN_AFTER_S, lambda: self._ended(order, key, written=False)
-        )
+        asyncio.get_running_loop().call_later(AGAIN_AFTER_S, lambda: self._ended(order, key, None))
 
-    def _ended(self, order: Order, key: Key, *, written: bool) -> None:
+    def _ended(self, order: Order, key: Key, written: Place | None) -> None:
         del self._running[key]
-        if written:
-            self._written[key] = self._means.monotonic()
-            return
-        self._again(order.id)
+        if written is not None and self._unread(written):
+            self._written[key] = written
+        else:
+            self._again(order.id)
 
 
 def key_of(order: Order, decision: Decision) -> Key | None:

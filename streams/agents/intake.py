@@ -36,7 +36,7 @@ INTERNAL = Problem(
 )
 
 
-Rejecting: TypeAlias = Coroutine[Any, Any, None]
+Rejecting: TypeAlias = Coroutine[Any, Any, object]
 
 
 class Taken(NamedTuple):

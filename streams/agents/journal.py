@@ -50,18 +50,18 @@ class Journal:
         """Its place, once it is durable; a `KafkaError` leaves that open."""
         return self.writer.append(self.topic, event.envelope.lane.encode(), self.memo.encode(event))
 
-    async def write(self, event: Event) -> None:
-        """Returns when the event is durable; a known result is never dropped.
+    async def write(self, event: Event) -> Place:
+        """Its place, when the event is durable; a known result is never dropped.
 
         Raises at once where the event cannot be encoded, which no repetition would mend.
         """
-        await self.ensured(event, self.append(event))
+        return await self.ensured(event, self.append(event))
 
-    async def ensured(self, event: Event, written: "asyncio.Future[Place]") -> None:
-        """Returns when the event is durable: by the write under way, else by further ones."""
+    async def ensured(self, event: Event, written: "asyncio.Future[Place]") -> Place:
+        """Its place, when it is durable: by the write under way, else by further ones."""
         while True:
             try:
-                await written
+                return await written
             except Exception as problem:  # noqa: BLE001 (whatever it was, it is not durable yet)
                 log.warning(
                     "an event is written again: %r",
@@ -70,5 +70,3 @@ class Journal:
                 )
                 await asyncio.sleep(AGAIN_AFTER_S)
                 written = self.append(event)
-            else:
-                return

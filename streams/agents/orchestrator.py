@@ -21,6 +21,7 @@ from streams.core.decide import Append, Decision, Rest, RunStep, Surroundings, d
 from streams.core.evolve import contradicts, evolved_again
 from streams.core.order import Order
 from streams.kafka.reader import Records
+from streams.kafka.writer import Place
 
 APPLIED_EVERY_S = 0.1
 WATCH_EVERY_S = 1.0
@@ -41,7 +42,7 @@ class Orchestrator:
         self._means = means
         self._partitions: dict[int, Partition] = {}
         self._inbox: Inbox[Partition] = Inbox(INBOX_RECORDS)
-        self._acting = Acting(means, self._decided, self._again)
+        self._acting = Acting(means, self._decided, self._again, self._unread)
         self._loading = Loading(means.snapshots, means.calls)
         self._alarm = Alarm(means)
         self._folding = asyncio.Lock()
@@ -261,6 +262,10 @@ class Orchestrator:
         part = self._part_of(order_id)
         if part is not None and part.live and not self._draining:
             self._settle(part, order_id)
+
+    def _unread(self, place: Place) -> bool:
+        part = self._partitions.get(place[0])
+        return part is not None and place[1] >= part.position
 
     def _part_of(self, order_id: str) -> Partition | None:
         return next((p for p in self._partitions.values() if order_id in p.orders), None)
