@@ -12,7 +12,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> soak.Campaign:
         seconds=20,
         seed=8,
         rate=8,
-        faults=0.08,
+        faults=0.15,
         latency_ms=150,
         every=(1.5, 3.0),
         settle_s=60,
@@ -23,7 +23,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> soak.Campaign:
 def test_every_promise_holds_whatever_misbehaves(campaign: soak.Campaign) -> None:
     report = soak.main(campaign)
     assert report.kills >= 3, "the campaign was too kind"
-    assert sum(report.faults.values()) >= 20, "the partners were too kind"
+    assert sum(report.faults.values()) >= 10, "the partners were too kind"
     assert report.facts.get("OrderQueued", 0) >= 3, "no lane was shared"
     assert report.orders_acknowledged >= 100
     assert report.broken == {}
