@@ -49,7 +49,10 @@ class Nemesis:
             befall()
 
     def _workers(self) -> list[Member]:
-        return [member for member in self._world.members if member.host.alive]
+        """Those that live and do not leave."""
+        world = self._world
+        alive = [member for member in world.members if member.host.alive]
+        return [member for member in alive if member.host not in world.leaving]
 
     def _projectors(self) -> list[Member]:
         return [member for member in self._world.projecting if member.host.alive]

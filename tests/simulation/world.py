@@ -86,6 +86,7 @@ class World:
         self.projecting: list[Member] = []
         self.workers: list[Worker] = []
         self.offsets: dict[str, float] = {}
+        self.leaving: list[Host] = []
         self.version = 0
         self.outside: list[asyncio.Task[None]] = []
         self._number = 0
@@ -132,6 +133,7 @@ class World:
     def retire(self, host: Host) -> None:
         """A worker drains and leaves, as on SIGTERM."""
         worker = next(worker for worker in self.workers if worker.host is host)
+        self.leaving.append(host)
 
         async def leave() -> None:
             await worker.orchestrator.drain(1.0)
