@@ -98,7 +98,7 @@ class Operators:
 
     async def settle(self, order: Order) -> bool:
         """Answers what the order rests for; whether there was anything to be answered."""
-        if order.state in ENDED or order.pending:
+        if order.state in ENDED or (order.pending and order.state is not State.IN_DOUBT):
             return False
         if order.paused:
             await self._send(self._command(order, "resume"))
