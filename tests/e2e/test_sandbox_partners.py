@@ -129,8 +129,10 @@ async def test_a_callout_answers_the_same_for_the_same_key(sandbox: Sandbox):
 
 
 async def test_below_keyless_a_repetition_is_not_recognised(sandbox: Sandbox):
+    path, body = "/callout/keyless/x", {"a": 1}
     for _ in range(2):
-        assert (await sandbox.call("POST", "/callout/keyless/x", {"a": 1}, Idempotency_Key="k"))[0] == 200
+        status, _answer = await sandbox.call("POST", path, body, Idempotency_Key="k")
+        assert status == 200
     assert len(await sandbox.effects(partner="callout", key="k")) == 2
 
 
