@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from plugins.api import Conversation, Manifest, NotDone, Step
-from plugins.judging import BUYER_MESSAGES
 from plugins.perform import Assignment, Guard, InDoubt, Performed, TurnedAwayError
 from schemas.steps import ErrorKind, Failure, OnUnknown, WaybillStep
 from streams.agents.equipment import Equipment
@@ -24,14 +23,10 @@ NEVER_AGAIN = frozenset({"output_too_large", "connector_error"})
 RESOLVED = frozenset({OnUnknown.REPEAT, OnUnknown.LOOK_UP})
 """Treatments under which an unknown outcome is found out without asking a person."""
 
-NOT_DONE = Failure(
-    kind=ErrorKind.TRANSIENT,
-    code="not_done",
-    message="nothing came of the request, and it could not be sent again yet",
-    buyer_message=BUYER_MESSAGES[ErrorKind.TRANSIENT],
-    definite=False,
-)
-"""What a look-up found, where what follows from it has to wait."""
+NOT_DONE = InDoubt("not_done", "nothing came of the request, and it could not be sent again yet")
+"""What a look-up found, where what follows from it has to wait. By the time that this is read,
+another worker may have sent it, so that the next attempt looks again.
+"""
 KEY_EXPIRED = InDoubt("key_expired", "its key is no longer valid")
 
 Talk: TypeAlias = Callable[[Step[Any]], Conversation]
@@ -219,6 +214,7 @@ class Trying:
 def _may_try(step: WaybillStep, performed: Performed) -> bool:
     return (
         isinstance(performed.outcome, InDoubt)
+        and performed.outcome is not NOT_DONE
         and performed.outcome.code not in NEVER_AGAIN
         and step.on_unknown in RESOLVED
     )
