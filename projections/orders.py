@@ -52,8 +52,7 @@ _CHANGING = (
 def orders_table(metadata: MetaData, prefix: str) -> Table:
     """What orders are filtered by, and the folded state; all else is in the acceptance.
 
-    `attempt` is the open or next one of the step that the order stands at; `wake_at` and
-    `wake_stage` are what a resting order waits for.
+    `attempt` is the open or next one where it stands; it awaits `wake_at` or `wake_stage`.
     """
     table = Table(
         f"{prefix}orders",
