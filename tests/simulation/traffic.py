@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from streams.core.order import ENDED, Order, State, StepStatus
-from tests.simulation.processes import COMMANDS, ORDERS
+from tests.simulation.processes import COMMANDS, CONTROLS, ORDERS
 from tests.simulation.scene import COMMANDS as WEIGHTS
 
 if TYPE_CHECKING:
@@ -85,6 +85,16 @@ class Operators:
         while self._world.loop.time() < until and not self._world.around.chance.healed:  # noqa: ASYNC110 (time is all that passes)
             await asyncio.sleep(0.5)
         await self._steer(stage, "release_stage")
+
+    async def release_held(self) -> None:
+        """A hold that was sent again, and landed behind its release, is seen and released."""
+        held: dict[str, bool] = {}
+        for record in self._world.around.log.topics[CONTROLS][0]:
+            control = orjson.loads(record.value or b"{}")
+            held[control["stage"]] = control["held"]
+        for stage, is_held in held.items():
+            if is_held:
+                await self._steer(stage, "release_stage")
 
     async def _steer(self, stage: str, kind: str) -> None:
         self._number += 1

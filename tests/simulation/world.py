@@ -205,6 +205,7 @@ class World:
                     return True
                 due = self.auditor.next_due()
                 if due is None:
+                    await self.operators.release_held()
                     continue
                 ahead = (due - self.now()).total_seconds()
                 if ahead > LEAP_FROM_S:
