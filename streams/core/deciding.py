@@ -51,7 +51,7 @@ def changed(  # noqa: C901, PLR0911, PLR0912 (a case per fact)
         case StepStarted(worker=worker):
             return _started(order, worker)
         case RetryDue(step=step):
-            return _due(order, step)
+            return _due(order, step, asked=command is not None)
         case OrderQueued():
             return _queued(order, fact, offset)
         case OrderReleased():
@@ -106,7 +106,8 @@ def _started(order: Order, worker: str) -> Order:
     return _marked(order, order.open_at, opened)._replace(started_by=worker)
 
 
-def _due(order: Order, step: str) -> Order:
+def _due(order: Order, step: str, *, asked: bool) -> Order:
+    """The next attempt opens; where a person asks for it, its bounds begin anew."""
     index = order.index_of(step)
     assert index is not None
     one = order.progress[index]
@@ -117,6 +118,8 @@ def _due(order: Order, step: str) -> Order:
         stage=None,
         ended=None,
     )
+    if asked:
+        opened = opened._replace(attempts=0, failing_since=None)
     return _marked(order, index, opened)._replace(open_at=index, compensating=undoes)
 
 

@@ -17,6 +17,7 @@ from tests.facts import (
     after,
     announced,
     around,
+    command,
     deferred,
     doubtful,
     failed,
@@ -296,3 +297,12 @@ def test_an_order_in_doubt_or_at_its_end_is_woken_by_nothing() -> None:
     assert wake(given(accepted(step("a")), doubtful("a"))) is None
     assert wake(settled(given(accepted(step("a")), succeeded("a")))) is None
     assert wake(settled(given(accepted(step("a")), failed("a")))) is None
+
+
+def test_a_repeat_that_a_person_asks_for_has_its_bounds_anew() -> None:
+    waiting = then(given(accepted(step("a")), failing("a")), command("retry"))
+    again = settled(waiting)
+    assert (again.opened.attempts, again.opened.failing_since) == (0, None)
+    assert (again.tries, again.opened.attempt) == (1, 2)
+    timely = due(given(accepted(step("a")), failing("a")))
+    assert (timely.opened.attempts, timely.tries) == (1, 2)
