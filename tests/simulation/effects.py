@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tests.simulation.auditor import Auditor
 
+APART_S = 0.5
 PASSED = frozenset(StepStatus) - {StepStatus.PENDING, StepStatus.STARTED}
 
 
@@ -99,6 +100,19 @@ class Effects:
             f"I-6 {call.host} asks {call.partner} again for {order.id[:14]} {call.step}, and "
             f"nobody knows what came of the call at {last.at:.3f} ({last.fate})"
         )
+
+    def judge_isolation(self, silent: str) -> None:
+        """Nobody waited for the partner that did not answer but those who needed it."""
+        for order in self._auditor.orders.values():
+            plugins = {step.plugin for step in order.accepted.waybill}
+            history = self._auditor.history[order.id]
+            ended = [seen for seen in history if seen.after and seen.after.state in ENDED]
+            if silent in plugins or not ended:
+                continue
+            took = ended[0].at - history[0].at
+            self._auditor.met["apart"] += 1
+            if took > APART_S:
+                self._auditor.problem(f"I-11 {order.id[:14]} took {took:.3f} s")
 
     def judge(self) -> None:
         """At the end: one effect each, and every result has its effect."""

@@ -3,6 +3,7 @@
 Nothing of this is reachable from the product: each break replaces attributes while it lasts.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from streams.core import evolve as evolving
 from streams.core import ids, intake
 from streams.core.decide import Append, RunStep
 from tests.simulation import store
+from tests.simulation.loop import HOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,20 +222,19 @@ def no_compare_and_set() -> Iterator[None]:
         yield
 
 
-@mutant("I-11", "all partners share one place in the worker")
+@mutant("I-11", "all stages of a worker share one place")
 def one_slot() -> Iterator[None]:
-    busy: list[int] = [0]
+    busy: Counter[Any] = Counter()
     enter, leave = Stage.enter, Stage.leave
 
     async def entered(self: Stage, patience_s: float) -> int:
-        era = await enter(self, patience_s)
-        while busy[0]:
+        while busy[HOST.get()]:
             await trying.asyncio.sleep(0.05)
-        busy[0] += 1
-        return era
+        busy[HOST.get()] += 1
+        return await enter(self, patience_s)
 
     def left(self: Stage, era: int, **told: Any) -> None:
-        busy[0] -= 1
+        busy[HOST.get()] -= 1
         leave(self, era, **told)
 
     with replaced(Stage, enter=entered, leave=left):

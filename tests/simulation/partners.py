@@ -148,6 +148,7 @@ class Partner:
 
     name: str
     down: bool = False
+    silent: bool = False
     by_key: dict[str, httpx.Response] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)
     made: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -236,6 +237,8 @@ class Partners:
         self, partner: Partner, made: Call, fault: str | None
     ) -> Any:
         """What the partner says; None: it never does."""
+        if partner.silent:
+            return None
         match fault:
             case "cut_before":
                 return httpx.RemoteProtocolError("disconnected")

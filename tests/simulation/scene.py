@@ -16,6 +16,16 @@ from waybill.configuration import plugin_facts
 
 KEYS = {"default": TenantKeys.derived_from(b"the simulated tenant's secret")}
 PLUGINS = plugin_facts(REGISTRY)
+ISOLATING_EVERY = 20
+"""Every so many seeds nothing goes wrong but that one partner never answers."""
+ISOLATED = Configuration.model_validate(
+    {
+        "version": 1,
+        "sequence": [{"name": "keyed", "id": "s0"}],
+        "overrides": [{"order_type": "renew", "sequence": [{"name": "blind", "id": "s0"}]}],
+    }
+)
+SILENT = "blind"
 CHANGES = ("change_offer", "change_address", "renew")
 
 
@@ -40,6 +50,8 @@ class Scene:
     configurations: tuple[Configuration, ...]
     orders: tuple[Ordered, ...]
     addressing: Addressing
+    isolates: bool
+    power_cut: bool
 
     def intake(self, version: int) -> Intake:
         sequencer = Sequencer(self.configurations[version], PLUGINS)
@@ -49,7 +61,9 @@ class Scene:
 def scene(seed: int, chance: Chance) -> Scene:
     """The run of that seed."""
     random = chance.stream("scene")
-    _allow_faults(chance)
+    isolates = seed % ISOLATING_EVERY == 0
+    if not isolates:
+        _allow_faults(chance)
     seconds = random.choice((5.0, 9.0, 14.0))
     limits: dict[str, Any] = {"connect_s": 1.0, "read_s": 2.5}
     if random.random() < 0.5:
@@ -66,8 +80,12 @@ def scene(seed: int, chance: Chance) -> Scene:
         projectors=random.choice((1, 2, 2)),
         seconds=seconds,
         local_store=random.random() < 0.5,
-        configurations=(_configuration(random, 1), _configuration(random, 2)),
-        orders=tuple(_orders(random, seconds)),
+        configurations=(ISOLATED, ISOLATED)
+        if isolates
+        else (_configuration(random, 1), _configuration(random, 2)),
+        orders=tuple(_apart(seconds) if isolates else _orders(random, seconds)),
+        isolates=isolates,
+        power_cut=not isolates and random.random() < 0.4,
         addressing=Addressing(REGISTRY, connections(limits)),
     )
 
@@ -99,10 +117,11 @@ def _entry(random: Random, step: str, *, post: bool) -> dict[str, Any]:
 
 
 def _retry(random: Random) -> dict[str, Any]:
+    first = random.choice((0.2, 2.0, 8.0))
     return {
         "attempts": random.choice((2, 4, 6)),
-        "first_s": random.choice((0.2, 1.0)),
-        "longest_s": random.choice((1.0, 5.0)),
+        "first_s": first,
+        "longest_s": random.choice((1, 5)) * first,
         "age_s": 600.0,
     }
 
@@ -122,8 +141,24 @@ def _orders(random: Random, seconds: float) -> list[Ordered]:
             document["forSubscription"] = first.get(
                 "forSubscription", ids.subscription_reference("default", first["external_id"])
             )
-        orders.append(Ordered(at=random.uniform(0, seconds * 0.6), document=document))
+        orders.append(Ordered(at=random.uniform(0, seconds * 0.95), document=document))
     return orders
+
+
+def _apart(seconds: float) -> list[Ordered]:
+    """Orders of lanes of their own; every other one needs the partner that does not answer."""
+    return [
+        Ordered(
+            at=number * seconds / 10,
+            document={
+                "external_id": f"ext-{number}",
+                "order_type": "renew" if number % 2 == 0 else "new",
+                "forSubscription": f"SUB-{number}",
+                "note": "as ordered",
+            },
+        )
+        for number in range(6)
+    ]
 
 
 def _allow_faults(chance: Chance) -> None:

@@ -39,6 +39,7 @@ ALL = (
     *("store_error", "store_down", "projector_error"),
     *("projector_crash", "projector_stop", "projector_cut"),
     *("order_twice", "order_contradicted", "command_twice", "configured_anew", "hold_stage"),
+    *("power_cut", "timer_fired", "apart"),
     *("command_retry", "command_skip", "command_resolve", "command_pause", "command_resume"),
     *("command_cancel", "command_amend", "command_force_complete", "command_release"),
 )

@@ -30,7 +30,7 @@ from tests.simulation.processes import (
     Surroundings,
     Worker,
 )
-from tests.simulation.scene import scene
+from tests.simulation.scene import SILENT, scene
 from tests.simulation.store import Codec, SimStore
 from tests.simulation.trace import Trace
 from tests.simulation.traffic import Operators, Shop
@@ -39,6 +39,7 @@ log = logging.getLogger("simulation")
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 QUIET_S = 1.0
+POWER_CUT_S = 1.0
 SETTLED_S = 240.0
 LEAP_FROM_S = 5.0
 ROUNDS = 30
@@ -157,6 +158,7 @@ class World:
         scene_, loop = self.around.scene, self.loop
         self.group.start()
         self.projectors.start()
+        self.around.partners.by_name[SILENT].silent = scene_.isolates
         for _ in range(scene_.workers):
             self.add_worker()
         for _ in range(scene_.projectors):
@@ -166,8 +168,12 @@ class World:
             await asyncio.sleep(TICK_S * self.around.chance.between(0.2, 1.8))
             self.nemesis.tick()
         self._heal()
+        if scene_.power_cut:
+            await self._power_cut()
         await asyncio.gather(*self.outside)
         await self._settle()
+        if scene_.isolates:
+            self.auditor.effects.judge_isolation(SILENT)
         self.auditor.judge(self.shop.acknowledged, self.operators.asked)
 
     def _heal(self) -> None:
@@ -177,11 +183,18 @@ class World:
         self.around.store.down = False
         self.offsets.clear()
         for partner in self.around.partners.by_name.values():
-            partner.down = False
+            partner.down = partner.silent = False
         for member in (*self.members, *self.projecting):
             member.link.cut = member.link.cut_from_group = False
             if member.host.alive and member.host.stopped:
                 self.loop.thaw(member.host)
+
+    async def _power_cut(self) -> None:
+        """All processes die at once, when what rests has been stored and committed."""
+        await asyncio.sleep(POWER_CUT_S)
+        self.met["power_cut"] += 1
+        for member in (*self.members, *self.projecting):
+            member.host.die()
 
     async def _settle(self) -> None:
         """Until everything is at rest and seen; then operators answer what rests for them."""
