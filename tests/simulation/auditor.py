@@ -70,6 +70,7 @@ class Auditor:
         self._moving: dict[int, dict[str, int]] = {}
         self._stored: dict[int, int] = {}
         self.healed_at: float | None = None
+        self.sound: set[str] = set()
         self.effects = Effects(self, partners)
         log.landed.append(self._landed)
         partners.arrived.append(self.called)
@@ -81,6 +82,11 @@ class Auditor:
     def is_calm(self) -> bool:
         """Whether the healing was so long ago that nothing of the faults is left."""
         return self.healed_at is not None and self.loop.time() > self.healed_at + CALM_S
+
+    def born(self, name: str) -> None:
+        """A process begins; after the healing it is never a zombie."""
+        if self.healed_at is not None:
+            self.sound.add(name)
 
     def died(self, problems: Sequence[BaseException]) -> None:
         """A process ended; what it says of itself must be something that may happen."""

@@ -13,6 +13,7 @@ from schemas.events import (
     StepDeferred,
     StepFailed,
     StepResolved,
+    StepSucceeded,
 )
 from schemas.steps import OnUnknown
 from streams.core.lanes import before
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tests.simulation.auditor import Auditor
 
 APART_S = 0.5
+NEWS_S = 0.5
 PASSED = frozenset(StepStatus) - {StepStatus.PENDING, StepStatus.STARTED}
 
 
@@ -59,9 +61,27 @@ class Effects:
         if not replayed:
             self._check_lane(order, call)
             self._check_sequence(order, call)
+        if call.host in auditor.sound and call.verb == "do":
+            self._check_news(order, call)
         if call.partner == "blind" and earlier:
             self._check_blind(order, call, earlier[-1])
         earlier.append(call)
+
+    def _check_news(self, order: Order, call: Call) -> None:
+        """A worker that began when nothing was wrong any more knows what the log says."""
+        index = order.index_of(call.step)
+        if index is None or order.progress[index].status is not StepStatus.SUCCEEDED:
+            return
+        told = [
+            seen.at
+            for seen in self._auditor.history[order.id]
+            if seen.applied and isinstance(seen.event.fact, StepSucceeded)
+        ]
+        if told and told[-1] < call.sent - NEWS_S:
+            self._auditor.problem(
+                f"I-7 {call.host} asks {call.partner} for {order.id[:14]} {call.step}, "
+                f"which was done at {told[-1]:.3f}"
+            )
 
     def _check_lane(self, order: Order, call: Call) -> None:
         auditor = self._auditor

@@ -185,7 +185,7 @@ class Group:
         entries = self._log.topics[topic][partition]
         if position >= len(entries):
             return
-        taken = entries[position : position + 1 + self._chance.below(30)]
+        taken = entries[position : position + self._chance.one_of((1, 3, 30))]
         member.positions[place] = position + len(taken)
         reader.take(partition, taken)
         if position + len(taken) < len(entries):

@@ -351,7 +351,7 @@ def no_pin_for_a_release() -> Iterator[None]:
         yield
 
 
-@mutant("I-6", "a worker acts before it has read what was there at assignment")
+@mutant("I-7", "a worker acts before it has read what was there at assignment")
 def not_caught_up() -> Iterator[None]:
     always = property(lambda self: self.halted is None)
     with replaced(Partition, caught_up=always):

@@ -117,7 +117,7 @@ def _entry(random: Random, step: str, *, post: bool) -> dict[str, Any]:
 
 
 def _retry(random: Random) -> dict[str, Any]:
-    first = random.choice((0.2, 2.0, 8.0))
+    first = random.choice((0.2, 0.2, 2.0, 8.0))
     return {
         "attempts": random.choice((2, 4, 6)),
         "first_s": first,
@@ -128,6 +128,7 @@ def _retry(random: Random) -> dict[str, Any]:
 
 def _orders(random: Random, seconds: float) -> list[Ordered]:
     orders: list[Ordered] = []
+    latest = seconds * random.choice((0.6, 0.95))
     for number in range(random.choice((1, 2, 3, 4, 6))):
         document: dict[str, Any] = {
             "external_id": f"ext-{number}",
@@ -141,7 +142,7 @@ def _orders(random: Random, seconds: float) -> list[Ordered]:
             document["forSubscription"] = first.get(
                 "forSubscription", ids.subscription_reference("default", first["external_id"])
             )
-        orders.append(Ordered(at=random.uniform(0, seconds * 0.95), document=document))
+        orders.append(Ordered(at=random.uniform(0, latest), document=document))
     return orders
 
 

@@ -116,6 +116,7 @@ class World:
             host, lambda: Worker(self.around, host, self._wall(host), self.version)
         )
         self.workers.append(worker)
+        self.auditor.born(host.name)
         self.members.append(worker.member)
         host.on_death = lambda: self._dead(worker.problems, self.add_worker)
         self.loop.within(host, worker.start)
