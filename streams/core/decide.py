@@ -20,8 +20,10 @@ from streams.core.wakes import waiting, wake
 
 __all__ = ["Append", "Decision", "Rest", "RunStep", "Surroundings", "decide", "is_announced"]
 
+_REPEAT = OnUnknown.REPEAT
 COMPLETIONS = {"new": "order complete"}
 CHANGE_COMPLETE = "change complete"
+_AT_REST = Rest()
 
 
 def decide(order: Order, around: Surroundings) -> Decision:  # noqa: PLR0911 (a return per rule)
@@ -45,7 +47,7 @@ def decide(order: Order, around: Surroundings) -> Decision:  # noqa: PLR0911 (a 
 
 def is_announced(step: WaybillStep) -> bool:
     """Whether `StepStarted` goes first: only where a repetition could do harm."""
-    return step.on_unknown is not OnUnknown.REPEAT
+    return step.on_unknown is not _REPEAT
 
 
 def completion(order: Order) -> str:
@@ -58,7 +60,7 @@ def _perform(order: Order, around: Surroundings) -> Decision:
         if order.behind is not None:
             return _queue(order, around)
         earlier = lanes.predecessor(order, around.lane)
-        if earlier is not None:
+        if earlier is not None and order.started_by is None:
             return Append(OrderQueued(expected=order.sequence, behind=earlier.id), order)
     step, opened = order.open_step, order.opened
     assert step is not None
@@ -110,7 +112,10 @@ def _completed(order: Order) -> Fact:
 
 def _wait(order: Order, around: Surroundings) -> Decision:
     """The first of the steps that wait whose time has come; else how long."""
-    for index in waiting(order):
+    waits = waiting(order)
+    if not waits:
+        return _AT_REST
+    for index in waits:
         one = order.progress[index]
         if one.stage is not None:
             due = around.admitted
@@ -120,7 +125,7 @@ def _wait(order: Order, around: Surroundings) -> Decision:
             step = order.accepted.waybill[index].id
             return Append(RetryDue(expected=order.sequence, step=step), order)
     wakes = wake(order)
-    return Rest() if wakes is None else Rest(wakes.due, wakes.stage)
+    return _AT_REST if wakes is None else Rest(wakes.due, wakes.stage)
 
 
 def _order_failed(order: Order) -> OrderFailed:

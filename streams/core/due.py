@@ -99,7 +99,8 @@ def _resolved(order: Order, fact: StepResolved) -> bool:
 def _queued(order: Order, fact: OrderQueued) -> bool:
     if fact.passed_by is not None:
         return is_at_rest(order)
-    return order.state not in ENDED and order.behind != fact.behind
+    # An announced attempt may have been sent: whoever sees an order before it is behind the log.
+    return order.state not in ENDED and order.behind != fact.behind and order.started_by is None
 
 
 def _reopened(order: Order, fact: OrderReopened) -> bool:

@@ -198,7 +198,9 @@ class Auditor:
     def rests(self, order: Order) -> bool:
         """Whether nothing is to be done for it before time, a person, a stage or another order."""
         if order.open_at is not None:
-            return False
+            # What is undone for a command waits for its turn in the lane as well.
+            queued = order.compensating and order.behind is not None
+            return queued and bool(before(order, self.lane_of(order)))
         if order.pending:
             return len(order.pending) == 1 and undoing(order) is not None
         if order.state in ENDED or order.paused:

@@ -170,7 +170,7 @@ def taken_over_blindly() -> Iterator[None]:
     real = trying.Trying.attempt
 
     async def attempt(self: Any, task: Any) -> Any:
-        return await real(self, replace(task, run=replace(task.run, recover=False)))
+        return await real(self, replace(task, run=task.run._replace(recover=False)))
 
     with replaced(trying.Trying, attempt=attempt):
         yield
@@ -265,7 +265,7 @@ def early_timers() -> Iterator[None]:
 
     def rushed(order: Any, around: Any) -> Any:
         waits = [one.retry_at for one in order.progress if one.retry_at is not None]
-        return decide(order, replace(around, now=max((around.now, *waits))))
+        return decide(order, around._replace(now=max((around.now, *waits))))
 
     def at_once(self: Timers, now: Any, most: int) -> Any:
         first = self._heap[0][0] if self._heap else now
@@ -315,7 +315,7 @@ def moody() -> Iterator[None]:
         refused = CommandRejected(
             expected=order.sequence, command=fact.command, code="moody", reason="not today"
         )
-        return replace(decision, fact=refused) if decision.order is order else decision
+        return decision._replace(fact=refused) if decision.order is order else decision
 
     with replaced(orchestrator, decide=decide):
         yield
