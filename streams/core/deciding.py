@@ -44,7 +44,7 @@ def changed(  # noqa: C901, PLR0911, PLR0912 (a case per fact)
     """The order after a decision that applies; its command is answered."""
     command = order.command(fact.command)
     if command is not None:
-        order = order._replace(pending=tuple(one for one in order.pending if one is not command))
+        order = order.but(pending=tuple(one for one in order.pending if one is not command))
     match fact:
         case CommandRejected():
             return order
@@ -55,11 +55,11 @@ def changed(  # noqa: C901, PLR0911, PLR0912 (a case per fact)
         case OrderQueued():
             return _queued(order, fact, offset)
         case OrderReleased():
-            return order._replace(behind=None)
+            return order.but(behind=None)
         case OrderPaused():
-            return order._replace(paused=True)
+            return order.but(paused=True)
         case OrderResumed():
-            return order._replace(paused=False)
+            return order.but(paused=False)
         case _:
             return _ending(order, fact, command, at, offset)
 
@@ -85,15 +85,15 @@ def _ending(  # noqa: C901, PLR0911, PLR0912 (a case per fact)
         case OrderReopened():
             return _reopened(order, fact, command, at, offset)
         case OrderCancelled():
-            return _given_up(order)._replace(state=State.CANCELLED, behind=None, paused=False)
+            return _given_up(order).but(state=State.CANCELLED, behind=None, paused=False)
         case MainPhaseCompleted():
             return _main_completed(order, fact, at)
         case OrderCompleted():
             if fact.command is not None:
                 order = _skipped(order, len(order.progress))
-            return order._replace(state=State.COMPLETED)
+            return order.but(state=State.COMPLETED)
         case OrderFailed():
-            return _given_up(order)._replace(state=State.FAILED)
+            return _given_up(order).but(state=State.FAILED)
         case _:
             assert_never(fact)
 
@@ -102,8 +102,8 @@ def _started(order: Order, worker: str) -> Order:
     assert order.open_at is not None
     opened = order.opened
     if not order.compensating:
-        opened = opened._replace(status=StepStatus.STARTED)
-    return _marked(order, order.open_at, opened)._replace(started_by=worker)
+        opened = opened.but(status=StepStatus.STARTED)
+    return _marked(order, order.open_at, opened).but(started_by=worker)
 
 
 def _due(order: Order, step: str, *, asked: bool) -> Order:
@@ -112,21 +112,21 @@ def _due(order: Order, step: str, *, asked: bool) -> Order:
     assert index is not None
     one = order.progress[index]
     undoes = one.status in _UNDOING
-    opened = one._replace(
+    opened = one.but(
         status=StepStatus.COMPENSATING if undoes else StepStatus.PENDING,
         retry_at=None,
         stage=None,
         ended=None,
     )
     if asked:
-        opened = opened._replace(attempts=0, failing_since=None)
-    return _marked(order, index, opened)._replace(open_at=index, compensating=undoes)
+        opened = opened.but(attempts=0, failing_since=None)
+    return _marked(order, index, opened).but(open_at=index, compensating=undoes)
 
 
 def _queued(order: Order, fact: OrderQueued, offset: int) -> Order:
     if fact.passed_by is not None:
-        order = order._replace(offset=fact.passed_by, passes=offset)
-    return order._replace(behind=fact.behind, open_at=None, compensating=False, started_by=None)
+        order = order.but(offset=fact.passed_by, passes=offset)
+    return order.but(behind=fact.behind, open_at=None, compensating=False, started_by=None)
 
 
 def _resolved(order: Order, step: str, command: CommandReceived | None, at: datetime) -> Order:
@@ -137,7 +137,7 @@ def _resolved(order: Order, step: str, command: CommandReceived | None, at: date
     status = StepStatus.SUCCEEDED if supplied else StepStatus.SKIPPED
     if one.status in _UNDOING:
         status, supplied = StepStatus.COMPENSATED, False
-    resolved = one._replace(
+    resolved = one.but(
         status=status,
         ended=at,
         attempt=one.attempt + 1,
@@ -148,21 +148,21 @@ def _resolved(order: Order, step: str, command: CommandReceived | None, at: date
     )
     order = _marked(order, index, resolved)
     if supplied and command is not None:
-        order = order._replace(
+        order = order.but(
             context={**order.context, step: command.output or {}},
             sealed={**order.sealed, step: command.sealed} if command.sealed else order.sealed,
         )
     if index == order.position and status in DONE:
         marked = list(order.progress)
         position = advanced(order, marked, at)
-        order = order._replace(position=position, progress=tuple(marked))
+        order = order.but(position=position, progress=tuple(marked))
     return order
 
 
 def _reopened(
     order: Order, fact: OrderReopened, command: CommandReceived | None, at: datetime, offset: int
 ) -> Order:
-    order = order._replace(
+    order = order.but(
         state=State.PROCESSING,
         run=order.run + 1,
         offset=offset,
@@ -177,7 +177,7 @@ def _reopened(
         return _resolved(order, fact.step, command, at)
     index = order.index_of(fact.step)
     assert index is not None
-    opened = order.progress[index]._replace(
+    opened = order.progress[index].but(
         status=StepStatus.PENDING, attempts=0, ended=None, failing_since=None
     )
     order = _marked(order, index, opened)
@@ -192,8 +192,8 @@ def _amended(order: Order, command: CommandReceived | None, at: datetime) -> Ord
         return order
     marked = list(order.progress)
     for index in again(order, command.revision):
-        marked[index] = marked[index]._replace(status=StepStatus.PENDING, attempts=0, ended=None)
-    return _revised(order._replace(progress=tuple(marked)), command.revision, at)
+        marked[index] = marked[index].but(status=StepStatus.PENDING, attempts=0, ended=None)
+    return _revised(order.but(progress=tuple(marked)), command.revision, at)
 
 
 def _revised(order: Order, revision: Revision, at: datetime) -> Order:
@@ -213,8 +213,8 @@ def _revised(order: Order, revision: Revision, at: datetime) -> Order:
     while position < len(progress) and is_past(progress[position], revision.waybill[position]):
         position += 1
     if position < len(progress) and progress[position].started is None:
-        progress[position] = progress[position]._replace(started=at)
-    return order._replace(
+        progress[position] = progress[position].but(started=at)
+    return order.but(
         accepted=replace(order.accepted, **changes),  # type: ignore[arg-type]  # fields of one class by name
         revised=True,
         original=order.original or order.accepted.fingerprint,
@@ -228,8 +228,8 @@ def _main_completed(order: Order, fact: MainPhaseCompleted, at: datetime) -> Ord
         order = _skipped(order, _first_of_post(order))
     position = order.position
     if position < len(order.progress) and order.progress[position].started is None:
-        order = _marked(order, position, order.progress[position]._replace(started=at))
-    return order._replace(main_completed=True, failure=None, failed_step=None)
+        order = _marked(order, position, order.progress[position].but(started=at))
+    return order.but(main_completed=True, failure=None, failed_step=None)
 
 
 def _skipped(order: Order, end: int) -> Order:
@@ -237,21 +237,22 @@ def _skipped(order: Order, end: int) -> Order:
     marked = [
         one
         if index >= end or one.status in DONE
-        else one._replace(status=StepStatus.SKIPPED, retry_at=None, stage=None, doubt=False)
+        else one.but(status=StepStatus.SKIPPED, retry_at=None, stage=None, doubt=False)
         for index, one in enumerate(order.progress)
     ]
-    return order._replace(progress=tuple(marked), position=max(end, order.position))
+    position = max(end, order.position)
+    while position < len(marked) and marked[position].status in DONE:
+        position += 1  # a post step that a person has settled before
+    return order.but(progress=tuple(marked), position=position)
 
 
 def _given_up(order: Order) -> Order:
     """Repeats that were still to come do not."""
     marked = tuple(
-        one._replace(status=StepStatus.FAILED, retry_at=None, stage=None)
-        if one.status in WAITS
-        else one
+        one.but(status=StepStatus.FAILED, retry_at=None, stage=None) if one.status in WAITS else one
         for one in order.progress
     )
-    return order._replace(progress=marked)
+    return order.but(progress=marked)
 
 
 def _first_of_post(order: Order) -> int:
@@ -262,4 +263,4 @@ def _first_of_post(order: Order) -> int:
 def _marked(order: Order, index: int, progress: Progress) -> Order:
     marked = list(order.progress)
     marked[index] = progress
-    return order._replace(progress=tuple(marked))
+    return order.but(progress=tuple(marked))

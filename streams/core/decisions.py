@@ -1,16 +1,14 @@
 """What can be next for an order: perform an attempt, write a fact, or rest."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from schemas.events import Fact
 from streams.core.order import Order
 
 
-@dataclass(frozen=True, slots=True)
-class RunStep:
+class RunStep(NamedTuple):
     """Perform this attempt; its result must name it, and a task is registered under it.
 
     `recover` says that another process announced the attempt before it went away: what became of
@@ -32,16 +30,14 @@ class RunStep:
         return (self.order_id, self.run, self.step, self.attempt)
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """Write this fact; about `order`, which may be another one of the lane."""
 
     fact: Fact
     order: Order
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(NamedTuple):
     """Nothing to do now.
 
     The order waits until `due`, for `stage` to take deferred steps again, for an event of the
@@ -55,8 +51,7 @@ class Rest:
 Decision: TypeAlias = RunStep | Append | Rest
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What a decision depends on beside the order.
 
     `worker` names the process that asks: an attempt that another one announced may have been

@@ -24,6 +24,7 @@ from streams.core import deciding, resulting
 from streams.core.due import is_due, is_open
 from streams.core.order import (
     ENDED,
+    WAITS,
     Order,
     Progress,
     State,
@@ -31,6 +32,13 @@ from streams.core.order import (
 )
 from streams.core.undoing import step_to_undo
 
+# To reach a member of an enumeration takes Python 3.11 longer than to fold an event.
+_ACCEPTED, _PROCESSING, _POST_PROCESSING = State.ACCEPTED, State.PROCESSING, State.POST_PROCESSING
+_PAUSED, _QUEUED, _PENDING = State.PAUSED, State.QUEUED, StepStatus.PENDING
+_NOTHING = (None, False)
+_HOLDING = frozenset({*WAITS, StepStatus.IN_DOUBT, StepStatus.COMPENSATION_FAILED})
+"""What a step may be at which an order rests."""
+_UNDOING = (CompensationSucceeded, CompensationFailed)
 _UNMOVED = (StepStarted, CommandReceived, CommandRejected)
 """Facts that leave a fresh order `accepted`: nothing has come of it yet."""
 
@@ -48,7 +56,7 @@ def evolve(order: Order | None, event: Event, offset: int) -> Order | None:
     if isinstance(fact, StepResult):
         return _settled(_RESULTS[type(fact)](order, fact, at), event, offset)
     if isinstance(fact, CommandReceived):
-        received = order._replace(
+        received = order.but(
             pending=(*order.pending, fact), commands=(*order.commands, fact.command)
         )
         return _settled(received, event, offset)
@@ -74,7 +82,7 @@ def applies(order: Order | None, event: Event) -> bool:
     if order is None or isinstance(fact, OrderAccepted):
         return order is None and isinstance(fact, OrderAccepted)
     if isinstance(fact, StepResult):
-        undoes = isinstance(fact, CompensationSucceeded | CompensationFailed)
+        undoes = isinstance(fact, _UNDOING)
         fits = isinstance(fact, StepDeferred) or undoes is order.compensating
         return fits and is_open(order, event.envelope.run, fact)
     if isinstance(fact, CommandReceived):
@@ -112,7 +120,7 @@ def _accepted(event: Event, offset: int) -> Order:
         progress=tuple(pending),
     )
     opening, _ = _opening(order)
-    return order._replace(open_at=opening)
+    return order.but(open_at=opening)
 
 
 _Handler = Callable[[Order, Any, datetime], Order]
@@ -133,13 +141,10 @@ def _settled(order: Order, event: Event, offset: int) -> Order:
     if opening is None:
         opening, compensating = _opening(order)
     state = _state(order, opening)
-    if (
-        order.state is State.ACCEPTED
-        and state is State.PROCESSING
-        and isinstance(event.fact, _UNMOVED)
-    ):
-        state = State.ACCEPTED
-    return order._replace(
+    before = order.state
+    if before is _ACCEPTED and state is _PROCESSING and isinstance(event.fact, _UNMOVED):
+        state = before
+    return order.but(
         state=state,
         sequence=order.sequence + 1,
         updated=event.envelope.occurred_at,
@@ -153,32 +158,34 @@ def _opening(order: Order) -> tuple[int | None, bool]:
     """The step whose attempt opens now, and whether it is undone."""
     ended = order.state in ENDED
     if order.failure is not None and not ended:
-        return None, False  # its run ends before anything else happens
+        return _NOTHING  # its run ends before anything else happens
     if order.pending:
         undone = step_to_undo(order)
         return undone, undone is not None
     if ended or order.paused or order.behind is not None or order.is_through:
-        return None, False
-    pending = order.progress[order.position].status is StepStatus.PENDING
-    return (order.position if pending else None), False
+        return _NOTHING
+    pending = order.progress[order.position].status is _PENDING
+    return (order.position, False) if pending else _NOTHING
 
 
 def _state(order: Order, opening: int | None) -> State:
     if order.state in ENDED:
         return order.state
     if order.paused:
-        return State.PAUSED
+        return _PAUSED
     if order.behind is not None:
-        return State.QUEUED
+        return _QUEUED
     if opening is None and order.failure is None:
         resting = _resting(order)
         if resting is not None:
             return resting
-    return State.POST_PROCESSING if order.main_completed else State.PROCESSING
+    return _POST_PROCESSING if order.main_completed else _PROCESSING
 
 
 def _resting(order: Order) -> State | None:
     statuses = {one.status for one in order.progress}
+    if statuses.isdisjoint(_HOLDING):
+        return None
     if StepStatus.COMPENSATION_FAILED in statuses:
         return State.IN_DOUBT
     if StepStatus.COMPENSATING in statuses:

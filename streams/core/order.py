@@ -54,6 +54,10 @@ REPEATABLE = frozenset(
 """What a person may let be tried again."""
 
 
+_POST = Phase.POST
+"""To reach a member of an enumeration takes Python 3.11 longer than to fold an event."""
+
+
 class Progress(NamedTuple):
     """How far one step has come.
 
@@ -73,6 +77,13 @@ class Progress(NamedTuple):
     stage: str | None = None
     doubt: bool = False
     failing_since: datetime | None = None
+
+    def but(self, **changes: Any) -> "Progress":
+        """As `_replace`, several times faster."""
+        values = list(self)
+        for name, value in changes.items():
+            values[_PROGRESS[name]] = value
+        return tuple.__new__(Progress, values)
 
 
 class Order(NamedTuple):
@@ -121,6 +132,13 @@ class Order(NamedTuple):
     original: bytes | None = None
     last: int = -1
 
+    def but(self, **changes: Any) -> "Order":
+        """As `_replace`, several times faster: events do nothing else."""
+        values = list(self)
+        for name, value in changes.items():
+            values[_ORDER[name]] = value
+        return tuple.__new__(Order, values)
+
     @property
     def step(self) -> WaybillStep | None:
         """The step that comes next, or None after the last one."""
@@ -148,8 +166,10 @@ class Order(NamedTuple):
     @property
     def is_through(self) -> bool:
         """Whether no step of the phase that it is in is left to be begun."""
-        step = self.step
-        return step is None or (step.phase is Phase.POST and not self.main_completed)
+        waybill = self.accepted.waybill
+        if self.position >= len(waybill):
+            return True
+        return not self.main_completed and waybill[self.position].phase is _POST
 
     def index_of(self, step: str | None) -> int | None:
         """The place of the step with that id in the waybill."""
@@ -163,6 +183,10 @@ class Order(NamedTuple):
         return next((one for one in self.pending if one.command == command), None)
 
 
+_PROGRESS = {name: place for place, name in enumerate(Progress._fields)}
+_ORDER = {name: place for place, name in enumerate(Order._fields)}
+
+
 def holds_up(step: WaybillStep) -> bool:
     """Whether the order stops where this step fails; it goes on past all others."""
-    return step.critical and step.phase is Phase.MAIN
+    return step.critical and step.phase is not _POST

@@ -16,9 +16,9 @@ class Wake(NamedTuple):
 
 def waiting(order: Order) -> list[int]:
     """The steps that wait for their next attempt; none but the one that is being undone."""
-    stuck = undoing(order)
-    among = range(len(order.progress)) if stuck is None else (stuck,)
-    return [index for index in among if order.progress[index].status in WAITS]
+    waits = [index for index, one in enumerate(order.progress) if one.status in WAITS]
+    stuck = undoing(order) if waits else None
+    return waits if stuck is None else [index for index in waits if index == stuck]
 
 
 def wake(order: Order) -> Wake | None:
