@@ -37,6 +37,8 @@ def illegal(order: Order, fact: Any) -> str | None:
 def _result(order: Order, fact: Any) -> str | None:
     if order.state in FINAL and order.open_at is None:
         return f"the order is {order.state.value}"
+    if order.compensating:
+        return None
     if order.paused or (order.behind is not None and order.open_at is None):
         return "the order is stopped"
     index = order.index_of(fact.step)

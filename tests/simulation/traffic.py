@@ -89,8 +89,9 @@ class Operators:
     async def release_held(self) -> None:
         """A hold that was sent again, and landed behind its release, is seen and released."""
         held: dict[str, bool] = {}
-        for record in self._world.around.log.topics[CONTROLS][0]:
-            control = orjson.loads(record.value or b"{}")
+        records = self._world.around.log.topics[CONTROLS][0]
+        controls = [orjson.loads(record.value or b"{}") for record in records]
+        for control in sorted(controls, key=lambda one: str(one["at"])):
             held[control["stage"]] = control["held"]
         for stage, is_held in held.items():
             if is_held:
