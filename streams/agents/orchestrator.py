@@ -45,6 +45,8 @@ class Orchestrator:
         self._acting = Acting(means, self._decided, self._again, self._unread)
         self._loading = Loading(means.snapshots, means.calls)
         self._alarm = Alarm(means)
+        # Asked for once a chunk: a decision that is made a little early only waits a little longer.
+        self._moment = means.now()
         self._folding = asyncio.Lock()
         self._draining = False
         self._placed = False
@@ -175,7 +177,7 @@ class Orchestrator:
 
     async def _fold_chunk(self, part: Partition, events: list[tuple[int, Event]]) -> None:
         lanes: dict[str, None] = {}
-        part.chunk = part.position
+        part.chunk, self._moment = part.position, self._means.now()
         for offset, event in events:
             if offset < part.position or part.halted is not None:
                 continue
@@ -222,8 +224,8 @@ class Orchestrator:
     def _decided(self, order: Order, *, admitted: bool = False) -> Decision:
         part = self._part_of(order.id)
         lane = () if part is None else part.lane(order.lane)
-        means = self._means
-        return decide(order, Surroundings(means.journal.worker, means.now(), lane, admitted))
+        worker = self._means.journal.worker
+        return decide(order, Surroundings(worker, self._moment, lane, admitted))
 
     def _settle(self, part: Partition, order_id: str, *, admitted: bool = False) -> None:
         """Asks the core what is next for the order, and does it."""
@@ -289,8 +291,9 @@ class Orchestrator:
             await asyncio.sleep(WAKE_EVERY_S)
             if self._draining:
                 return
+            self._moment = self._means.now()
             live = [part for part in self._partitions.values() if part.live]
-            rung = self._alarm.rung(live)
+            rung = self._alarm.rung(live, self._moment)
             if rung:
                 async with self._folding:
                     await self._wake(rung)

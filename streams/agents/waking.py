@@ -1,6 +1,7 @@
 """Finds the resting orders that are to be decided anew: due ones, and those a stage takes again."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from streams.agents import metrics
 from streams.agents.means import Means
@@ -17,9 +18,9 @@ class Alarm:
     def __init__(self, means: Means) -> None:
         self._means = means
 
-    def rung(self, live: Sequence[Partition]) -> list[tuple[Partition, Waking]]:
+    def rung(self, live: Sequence[Partition], now: datetime) -> list[tuple[Partition, Waking]]:
         """Takes them out of the timers: they are decided now, or put back."""
-        now, rung = self._means.now(), []
+        rung = []
         for part in live:
             for waking in part.timers.due(now, AT_ONCE):
                 assert waking.due is not None
