@@ -10,8 +10,9 @@ from tests.simulation.log import Entry, Link, SimLog
 from tests.simulation.loop import Host, SimLoop
 
 BEAT_S = 0.5
-SESSION_S = 3.0
-COMMIT_S = 0.5
+SESSION_S = 1.2
+COMMIT_S = (0.5, 0.05)
+"""How often a process commits; one of these holds for a run."""
 FULL_S = 0.05
 
 Place = tuple[str, int]
@@ -52,6 +53,7 @@ class Group:
         self._generation = 0
         self._waiting_for: list[Member] | None = None
         self.rebalances = 0
+        self._commit_s = chance.one_of(COMMIT_S)
         log.landed.append(self._landed)
 
     def start(self) -> None:
@@ -62,7 +64,7 @@ class Group:
         """A new process asks for partitions."""
         member.seen = self._loop.time()
         self.members.append(member)
-        self._own(member, COMMIT_S, lambda: self._commit_loop(member))
+        self._own(member, self._commit_s, lambda: self._commit_loop(member))
         self.rebalance()
 
     def leave(self, member: Member) -> None:
@@ -193,7 +195,7 @@ class Group:
 
     def _commit_loop(self, member: Member) -> None:
         self._commit(member)
-        self._own(member, COMMIT_S, lambda: self._commit_loop(member))
+        self._own(member, self._commit_s, lambda: self._commit_loop(member))
 
     def _commit(self, member: Member) -> None:
         for place in member.positions:

@@ -34,7 +34,7 @@ def illegal(order: Order, fact: Any) -> str | None:
     return None if rule is None else rule(order, fact)
 
 
-def _result(order: Order, fact: Any) -> str | None:
+def _result(order: Order, fact: Any) -> str | None:  # noqa: PLR0911 (a return per rule)
     if order.state in FINAL and order.open_at is None:
         return f"the order is {order.state.value}"
     if order.compensating:
