@@ -56,6 +56,7 @@ class Operators:
         self._number = 0
         self.eager = self._random.random() < 0.6
         self.asked: dict[str, dict[str, Any]] = {}
+        self._retried: list[str] = []
 
     async def run(self) -> None:
         """Asks now and then."""
@@ -122,7 +123,11 @@ class Operators:
             for step, one in zip(order.accepted.waybill, order.progress, strict=True)
             if one.status in stuck
         )
-        kind = self._random.choice(("skip", "resolve", "retry"))
+        kinds = ("skip", "resolve", "retry")
+        kind = self._random.choice(kinds[:2] if order.id in self._retried else kinds)
+        if kind == "retry":
+            # Once: a partner may go on to say that it does not know, and then people do.
+            self._retried.append(order.id)
         await self._send({**self._command(order, kind), "step": step})
         return True
 
