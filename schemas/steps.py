@@ -108,9 +108,9 @@ class Callout:
 class Failure:
     """Why an attempt failed.
 
-    `definite` says that the partner answered and nothing came of `call`; only then does the
-    call's key change (partners store failures under a key too). `buyer_message` is fit for the
-    person who bought; `message` for the operator.
+    `definite` says that nothing came of `call`: the partner answered so, or a look-up found
+    nothing. Only then does the call's key change (partners store failures under a key too).
+    `buyer_message` is fit for the person who bought; `message` for the operator.
     """
 
     kind: ErrorKind

@@ -20,6 +20,7 @@ from streams.agents.in_hand import POISON
 from streams.agents.trying import NEVER_AGAIN, RESOLVED
 from streams.core.decide import RunStep
 from streams.core.order import Order
+from streams.core.renewing import claim
 from streams.core.retry import next_attempt_at
 from streams.core.sealing import NONCE_BYTES, seal
 
@@ -45,6 +46,8 @@ class Outcomes:
         unknown = not isinstance(outcome, Failure)
         failure = outcome if isinstance(outcome, Failure) else _in_doubt(outcome)
         due = self._due(order, step, failure, performed, unknown=unknown)
+        if isinstance(outcome, NotDone) and due is not None:
+            unknown, failure = False, claim(order.opened.failure or failure)
         callouts = performed.callouts[-MAX_CALLOUTS:]
         if run.compensate:
             return CompensationFailed(

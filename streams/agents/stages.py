@@ -24,6 +24,7 @@ from streams.agents.turn import Misfit, NotSentError, StopWantedError, Turn
 from streams.core import ids
 from streams.core.decide import RunStep, is_announced
 from streams.core.order import Order
+from streams.core.renewing import is_renewed, renews
 from streams.core.sealing import UnsealingError
 
 __all__ = ["Equipment", "Stages"]
@@ -81,8 +82,18 @@ class Stages:
         if assignment is None:
             return StepSkipped(step=step.id, attempt=run.attempt, reason=f"not when {step.when}")
         opened_at = order.opened.started or order.created
+        connector, deadline_s = assignment.connector, assignment.deadline_s
+        keyed = connector.look_up is not None and connector.manifest.key_header is not None
         performed = await self._trying.attempt(
-            Task(run=run, step=step, assignment=assignment, turn=turn, opened_at=opened_at)
+            Task(
+                run=run,
+                step=step,
+                assignment=assignment,
+                turn=turn,
+                opened_at=opened_at,
+                renews=keyed and renews(order, run, step, self._equipment.now(), deadline_s),
+                renewed=keyed and is_renewed(order, run, step),
+            )
         )
         return await self._outcomes.result(order, run, step, performed)
 

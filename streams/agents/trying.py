@@ -11,6 +11,7 @@ from plugins.perform import Assignment, Guard, InDoubt, Performed, TurnedAwayErr
 from schemas.steps import ErrorKind, Failure, OnUnknown, WaybillStep
 from streams.agents.equipment import Equipment
 from streams.agents.turn import Misfit, NotSentError, StopWantedError, Turn
+from streams.core import renewing
 from streams.core.decide import RunStep, is_announced
 
 LONGEST_STEP_S = 45.0
@@ -27,6 +28,7 @@ NOT_DONE = InDoubt("not_done", "nothing came of the request, and it could not be
 """What a look-up found, where what follows from it has to wait. By the time that this is read,
 another worker may have sent it, so that the next attempt looks again.
 """
+LOOKED_BEFORE = InDoubt("not_done", "nothing had come of the request before it got another key")
 KEY_EXPIRED = InDoubt("key_expired", "its key is no longer valid")
 
 Talk: TypeAlias = Callable[[Step[Any]], Conversation]
@@ -36,7 +38,8 @@ Talk: TypeAlias = Callable[[Step[Any]], Conversation]
 class Task:
     """One attempt: what was decided, the step's entry, and what its conversations need.
 
-    `opened_at` is when the first attempt of the step opened.
+    `opened_at` is when the first attempt of the step opened. `renews`: where a look-up finds
+    nothing, the attempt ends with `NotDone`. `renewed`: that has been, and the key is another one.
     """
 
     run: RunStep
@@ -44,6 +47,8 @@ class Task:
     assignment: Assignment
     turn: Turn
     opened_at: datetime
+    renews: bool = False
+    renewed: bool = False
 
     @property
     def talk(self) -> Talk:
@@ -106,6 +111,8 @@ class Trying:
             return InDoubt("taken_over", "the worker that sent it went away")
         if step.on_unknown in RESOLVED and run.doubt:
             return InDoubt("unknown_before", "it is not known what became of the attempt before")
+        if task.renewed:
+            return LOOKED_BEFORE
         if not run.compensate and self._key_expired(connector.manifest, task.opened_at):
             return KEY_EXPIRED
         return None
@@ -163,7 +170,7 @@ class Trying:
         again = self._in_time(task, timed, started)
         if task.run.compensate or not looking:
             return await self._repeated(again, talk)
-        return await self._looked_up(timed, again, may_repeat=not expired)
+        return await self._looked_up(task, timed, again, may_repeat=not expired)
 
     def _in_time(self, task: Task, timed: Assignment, started: float) -> Assignment:
         """What is sent once more in an announced attempt must have ended within its window."""
@@ -183,7 +190,7 @@ class Trying:
         return again
 
     async def _looked_up(
-        self, timed: Assignment, again: Assignment, *, may_repeat: bool
+        self, task: Task, timed: Assignment, again: Assignment, *, may_repeat: bool
     ) -> Performed:
         perform, connector = self._with.performer.perform, timed.connector
         if connector.look_up is None:
@@ -193,11 +200,17 @@ class Trying:
         found = await perform(timed, connector.look_up)
         match found.outcome:
             case NotDone():
-                return _joined(found, await self._after_all(again))
+                return await self._found_nothing(task, found, again)
             case Failure() as failure:
                 return replace(found, outcome=_doubt_about(failure))
             case _:
                 return found
+
+    async def _found_nothing(self, task: Task, found: Performed, again: Assignment) -> Performed:
+        if task.renews:
+            settled_s = renewing.DEADLINES * task.assignment.deadline_s
+            return replace(found, retry_after_s=settled_s)
+        return _joined(found, await self._after_all(again))
 
     async def _after_all(self, again: Assignment) -> Performed:
         """A look-up found that nothing was done: it is sent, if it may be sent now."""

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from plugins.api import Done
+from plugins.api import Done, NotDone
 from plugins.perform import InDoubt, Performed
 from plugins.stage import Stage
 from schemas.events import CommandRejected, Decided, OrderAccepted
@@ -173,6 +173,22 @@ def taken_over_blindly() -> Iterator[None]:
         return await real(self, replace(task, run=task.run._replace(recover=False)))
 
     with replaced(trying.Trying, attempt=attempt):
+        yield
+
+
+@mutant("I-6", "a call in doubt gets another key, and nobody has looked")
+def renewed_blindly() -> Iterator[None]:
+    real = trying.Trying._looked_up
+
+    async def looked_up(self: Any, task: Any, *assigned: Any, may_repeat: bool) -> Any:
+        if task.renews:
+            return Performed(NotDone(), requests=0)
+        return await real(self, task, *assigned, may_repeat=may_repeat)
+
+    with (
+        replaced(trying.Trying, _looked_up=looked_up),
+        replaced(stages, is_renewed=lambda *_: False),
+    ):
         yield
 
 

@@ -1,4 +1,4 @@
-"""Partners with a memory: one honours keys, one can be asked, one offers nothing."""
+"""Partners with a memory: two honour keys, two can be asked, one offers nothing."""
 
 import asyncio
 from collections.abc import Mapping
@@ -39,6 +39,8 @@ REFUSALS: Mapping[str, tuple[int, Mapping[str, str]]] = {
 }
 BEFORE = ("not_reached", "cut_before", "hang_before", "error_before", "unavailable")
 AFTER = ("cut_after", "hang_after", "error_after")
+KEEPS, KEEPS_AFTER = "error_kept", "error_kept_after"
+"""Errors before and after the work, which the partner keeps under the key."""
 
 
 class Calls(Options):
@@ -90,9 +92,9 @@ def _connector(name: str, idempotency: Idempotency) -> Connector:
             errors=_errors,
         )
     )(_perform)
-    if idempotency is Idempotency.LOOK_UP:
+    if idempotency is Idempotency.LOOK_UP or name == STORING:
         made.reconcile(_look_up)
-    if native:
+    if native and name != STORING:
         made.compensate(_undo)
     return made
 
@@ -103,10 +105,13 @@ def _module(name: str, idempotency: Idempotency) -> ModuleType:
     return module
 
 
+STORING = "storing"
+"""Keeps its errors under the key, too, and can be asked."""
 PARTNERS = {
     "keyed": Idempotency.NATIVE,
     "looked": Idempotency.LOOK_UP,
     "blind": Idempotency.NONE,
+    STORING: Idempotency.NATIVE,
 }
 REGISTRY = Registry([_module(name, offers) for name, offers in PARTNERS.items()])
 
@@ -150,7 +155,7 @@ class Partner:
     down: bool = False
     silent: bool = False
     by_key: dict[str, httpx.Response] = field(default_factory=dict)
-    busy: set[str] = field(default_factory=set)
+    errors: set[tuple[str, str, str]] = field(default_factory=set)
     made: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
 
@@ -263,7 +268,14 @@ class Partners:
         if made.key is not None and made.key in partner.by_key:
             kept = partner.by_key[made.key]
             return httpx.Response(kept.status_code, headers=kept.headers, content=kept.content)
-        if fault in REFUSALS:
+        error = self._chance.first(KEEPS, KEEPS_AFTER) if partner.name == STORING else None
+        if error is not None:
+            given = httpx.Response(500, content=b"{}")
+            if error == KEEPS_AFTER:
+                made.effect = True
+                self._note(partner, made)
+            partner.errors.add((made.order, made.step, made.call))
+        elif fault in REFUSALS:
             status, headers = REFUSALS[fault]
             given = httpx.Response(status, headers=dict(headers), content=b"{}")
         else:
@@ -276,6 +288,8 @@ class Partners:
 
     def _note(self, partner: Partner, made: Call) -> None:
         place = (made.order, made.step)
+        if (*place, made.call) in partner.errors:
+            self._chance.met["key_renewed"] += 1
         if made.verb == "undo":
             partner.made.pop(place, None)
         else:

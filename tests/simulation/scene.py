@@ -11,7 +11,17 @@ from streams.core.intake import Intake
 from streams.core.sealing import TenantKeys
 from streams.core.sequence import Sequencer
 from tests.simulation.chance import Chance
-from tests.simulation.partners import AFTER, BEFORE, PARTNERS, REFUSALS, REGISTRY, connections
+from tests.simulation.partners import (
+    AFTER,
+    BEFORE,
+    KEEPS,
+    KEEPS_AFTER,
+    PARTNERS,
+    REFUSALS,
+    REGISTRY,
+    STORING,
+    connections,
+)
 from waybill.configuration import plugin_facts
 
 KEYS = {"default": TenantKeys.derived_from(b"the simulated tenant's secret")}
@@ -26,6 +36,7 @@ ISOLATED = Configuration.model_validate(
     }
 )
 SILENT = "blind"
+STORED = 0.5
 CHANGES = ("change_offer", "change_address", "renew")
 
 
@@ -77,33 +88,33 @@ def scene(seed: int, chance: Chance) -> Scene:
         seed=seed,
         partitions=random.choice((1, 2, 2, 3)),
         workers=random.choice((1, 2, 2, 3)),
-        projectors=random.choice((1, 2, 2)),
+        projectors=random.choice((2, 2, 3)),
         seconds=seconds,
         local_store=random.random() < 0.5,
         configurations=(ISOLATED, ISOLATED)
         if isolates
-        else (_configuration(random, 1), _configuration(random, 2)),
+        else tuple(_configuration(random, chance.stream(f"storing/{n}"), n) for n in (1, 2)),
         orders=tuple(_apart(seconds) if isolates else _orders(random, seconds)),
         isolates=isolates,
-        power_cut=not isolates and random.random() < 0.4,
+        power_cut=not isolates and random.random() < 0.6,
         addressing=Addressing(REGISTRY, connections(limits)),
     )
 
 
-def _configuration(random: Random, version: int) -> Configuration:
+def _configuration(random: Random, storing: Random, version: int) -> Configuration:
     names = [f"s{number}" for number in range(random.choice((1, 2, 2, 3)))]
     post = ["p0"] if random.random() < 0.4 else []
     return Configuration.model_validate(
         {
             "version": version,
-            "sequence": [_entry(random, name, post=False) for name in names],
-            "post": [_entry(random, name, post=True) for name in post],
+            "sequence": [_stored(storing, _entry(random, name, post=False)) for name in names],
+            "post": [_stored(storing, _entry(random, name, post=True)) for name in post],
         }
     )
 
 
 def _entry(random: Random, step: str, *, post: bool) -> dict[str, Any]:
-    plugin = random.choices(list(PARTNERS), (5, 3, 2))[0]
+    plugin = random.choices(list(PARTNERS), (5, 3, 2, 0))[0]
     entry: dict[str, Any] = {"name": plugin, "id": step, "timeout": random.choice((1.5, 3.0))}
     entry["critical"] = post or random.random() < 0.75
     if plugin == "keyed":
@@ -116,8 +127,16 @@ def _entry(random: Random, step: str, *, post: bool) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if name in PluginEntry.model_fields}
 
 
+def _stored(random: Random, entry: dict[str, Any]) -> dict[str, Any]:
+    """Some of the steps with keys are done by the partner that keeps its errors."""
+    if entry["name"] != "keyed" or random.random() > STORED:
+        return entry
+    kept = {name: entry[name] for name in entry if name not in {"options", "compensate"}}
+    return {"on_unknown": "look_up", **kept, "name": STORING}
+
+
 def _retry(random: Random) -> dict[str, Any]:
-    first = random.choice((0.2, 0.2, 2.0, 8.0))
+    first = random.choice((0.2, 2.0, 8.0))
     return {
         "attempts": random.choice((2, 4, 6)),
         "first_s": first,
@@ -169,6 +188,8 @@ def _allow_faults(chance: Chance) -> None:
         chance.allow(fault, 0.25, on=0.3)
     for fault, highest in _FAULTS.items():
         chance.allow(fault, highest)
+    chance.allow(KEEPS, 1.0, on=0.8)
+    chance.allow(KEEPS_AFTER, 1.0, on=0.8)
 
 
 _FAULTS = {
@@ -195,8 +216,8 @@ _FAULTS = {
     "rebalance": 1.0,
     "clock_jump": 0.5,
     "projector_crash": 0.7,
-    "projector_stop": 0.7,
-    "projector_cut": 0.7,
+    "projector_stop": 1.0,
+    "projector_cut": 1.0,
     "store_down": 0.4,
     "partner_down": 0.5,
     "joins": 0.4,

@@ -33,6 +33,7 @@ ALL = (
     *("cut_after", "hang_after", "error_after", "partner_slow", "partner_down"),
     *("refused_transient", "refused_rate", "refused_contention"),
     *("refused_permanent", "refused_declined"),
+    *("error_kept", "error_kept_after", "key_renewed"),
     *("write_lost", "write_ack_lost", "write_late", "write_twice", "write_slow"),
     *("fetch_slow", "commit_lost", "crash", "crash_on_reply", "crash_on_ack", "crash_on_landing"),
     *("stop", "cut_from_group", "cut_from_log", "rebalance", "clock_jump", "joins", "leaves"),

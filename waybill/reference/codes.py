@@ -167,7 +167,7 @@ CODES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "taken_over": ("the worker that sent it went away", "find out at the partner"),
         "key_expired": ("older than the partner keeps keys", "find out at the partner"),
         "look_up_failed": ("the look-up was refused", "find out at the partner"),
-        "not_done": ("nothing came of it, and time was up", "send the order again"),
+        "not_done": ("nothing came of it", "none; where no time is left, `retry` it"),
         "output_too_large": ("an output above 64 KiB", "hand on less"),
         "unrecordable": ("the log cannot hold the result", "find out at the partner; report it"),
     },
