@@ -2,13 +2,10 @@
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import idle, latency, nemesis, rebuilding, throughput
-
-NEMESIS = (9_000, 120.0, 33)
+from benchmarks import failover, idle, latency, rebuilding, throughput
 
 
 def main() -> None:
@@ -19,14 +16,10 @@ def main() -> None:
         ("latency at 100 orders/s", latency.main),
         ("rebuild", rebuilding.main),
         ("idle", idle.main),
+        ("fail-over", failover.main),
     ):
         print(f"\n{title}")
         figures[title] = measure()
-    print("\nnemesis")
-    report = nemesis.main(*NEMESIS, Path(tempfile.mkdtemp()))
-    figures["nemesis"] = vars(report)
-    for name, value in vars(report).items():
-        print(f"{name:24} {value}")
     if sys.argv[1:2] == ["--json"]:
         Path(sys.argv[2]).write_text(json.dumps(figures, indent=2, default=str))
 

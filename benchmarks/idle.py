@@ -6,10 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.nemesis import CONFIGURATION
 from benchmarks.stack import stack
 from benchmarks.stub import free_port
 
+CONFIGURATION: dict[str, object] = {
+    "version": 1,
+    "sequence": [{"name": "salesforceV3"}, {"name": "zuora"}, {"name": "platformEvents"}],
+}
 SECONDS = 30
 SETTLE_S = 15
 
