@@ -96,6 +96,8 @@ class Trying:
                 raise StopWantedError
             if guard is not None:
                 await guard()
+            elif not turn.is_mine():
+                raise NotSentError
 
         performed = await performer.perform(assignment, talk, before_sending, patience_s)
         if performed.unsent:
