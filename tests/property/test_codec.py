@@ -80,7 +80,7 @@ def test_a_changed_byte_is_read_or_undecodable(fact: Fact, data: st.DataObject) 
         (accepted(step("a")), b"repeat", b"repaet"),
         (failed("a", code="no_money"), b"declined", b"deklined"),
         (succeeded("a"), b'{"id":"a"}', b'{"id":"a"]'),
-        (command("retry"), b"retry", b"retri"),
+        (command("retry"), b"\nretry", b"\nretri"),
         (command("resolve", output={"id": "a"}), b'{"id":"a"}', b'{"id":"a"]'),
     ],
     ids=["phase", "on_unknown", "failure", "output", "command", "command's output"],
