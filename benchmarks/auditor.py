@@ -128,8 +128,8 @@ class Audit:
             self.passed.add(order.lane)
             lane[order_id].place = (fact.passed_by, order.passes)
         elif isinstance(fact, END):
-            run = lane.pop(order_id)
-            run.ended = at
+            if order_id in lane:  # a failed order that is cancelled has left it before
+                lane.pop(order_id).ended = at
             ends = self.completed if isinstance(fact, OrderCompleted) else self.failed
             ends[event.envelope.event_id] = order_id
         elif isinstance(fact, CALLED) and order_id in lane:
