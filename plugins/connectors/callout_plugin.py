@@ -29,8 +29,9 @@ LARGEST_BODY_KEPT = 4096
 _ERRORS = frozenset(range(400, 600))
 _RATE_LIMITED, _UNAVAILABLE = 429, 503
 _GONE = frozenset({404, 410})
-# A gateway or the endpoint gave up half-way: the work may have been done.
-_UNTOLD = frozenset({408, 500, 502, 503, 504})
+# A gateway or the endpoint gave up half-way, or is still at work on the same key (409): the work
+# may have been done. An endpoint that refuses with 409 says so by `shouldRejectOn`.
+_UNTOLD = frozenset({408, 409, 500, 502, 503, 504})
 _KINDS = {
     401: ErrorKind.MISCONFIGURED,
     _RATE_LIMITED: ErrorKind.RATE_LIMITED,

@@ -170,7 +170,8 @@ def _reopen(order: Order, command: CommandReceived) -> Append | Fact | None:
     failed = order.failed_step if order.index_of(order.failed_step) is not None else None
     if failed is None and order.step is not None:
         failed = order.step.id
-    if failed is None or command.step not in {None, failed}:
+    other = command.step not in {None, failed} and command.kind is not CommandKind.FORCE_COMPLETE
+    if failed is None or other:
         reason = f"the order failed at step {order.failed_step}"
         return _rejected(order, command, "another_step", reason)
     if command.revision is not None and command.revision.base != order.accepted.fingerprint:

@@ -135,7 +135,7 @@ def queued(model: Model, behind: str, passed_by: int | None, offset: int) -> Non
     model.settle()
 
 
-def answered(  # noqa: C901 (a case per fact)
+def answered(  # noqa: C901, PLR0912 (a case per fact)
     model: Model, command: str | None, kind: str
 ) -> None:
     """What the answered command adds to the decision, before that is read."""
@@ -145,6 +145,10 @@ def answered(  # noqa: C901 (a case per fact)
     model.asked.remove(asked)
     if kind in {"StepResolved", "OrderReopened"} and asked["kind"] in ASIDE:
         settled(model, asked, kind)
+    elif kind == "RetryDue":
+        step = model.meant(asked["step"])
+        assert step is not None
+        step.tries = 0  # a person gives it its bounds anew
     elif kind in {"MainPhaseCompleted", "OrderCompleted", "OrderReopened"}:
         for one in model.steps:
             if (one.main or kind == "OrderCompleted") and one.how not in {"succeeded", "skipped"}:

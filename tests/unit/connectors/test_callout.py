@@ -100,7 +100,7 @@ def test_a_refusal_is_definite(status, kind):
     assert found.kind is kind
 
 
-@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 504])
 def test_where_the_endpoint_broke_off_the_outcome_is_unknown(status):
     assert isinstance(errors(Reply(status, None)), Unknown)
 
