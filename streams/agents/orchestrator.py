@@ -249,6 +249,11 @@ class Orchestrator:
         if isinstance(decision, Append):
             self._acting.append(decision, key)
             return
+        part = self._part_of(order.id)
+        if part is not None and key in part.inherited and order.started_by is not None:
+            # Announced by this very process, but before it lost the partition, or gave up: it or
+            # another worker may have sent it since.
+            decision = decision._replace(recover=True)
         turn = Turn(lambda: self._is_mine(order, key), lambda: self._stop_wanted(order, key))
         self._acting.perform(order, decision, key, turn)
 
@@ -263,6 +268,9 @@ class Orchestrator:
     def _again(self, order_id: str) -> None:
         part = self._part_of(order_id)
         if part is not None and part.live and not self._draining:
+            key = part.under_way.get(order_id)
+            if key is not None and key[0] == "run":
+                part.inherited.add(key)
             self._settle(part, order_id)
 
     def _unread(self, place: Place) -> bool:

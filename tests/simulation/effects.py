@@ -12,6 +12,7 @@ from schemas.events import (
     RetryDue,
     StepDeferred,
     StepFailed,
+    StepInDoubt,
     StepResolved,
     StepSucceeded,
 )
@@ -162,10 +163,21 @@ class Effects:
         index = order.index_of(step)
         one = None if index is None else order.progress[index]
         untold = one is not None and one.status is StepStatus.PENDING and not undone
+        untold = untold and not self._is_recorded(order, step)
         if untold and by_call and self._deferred_by_another(order, step, calls):
             auditor.met["deferred_though_sent"] += 1
         elif untold and by_call and self._calls(order, step) == 1:
             auditor.problem(f"I-8 {order.id[:14]} {step} has an effect, and no result")
+
+    def _is_recorded(self, order: Order, step: str) -> bool:
+        """Whether the log says that nobody knows what came of it."""
+        facts = [seen.event.fact for seen in self._auditor.history[order.id] if seen.applied]
+        return any(
+            isinstance(fact, StepFailed | StepInDoubt)
+            and fact.step == step
+            and not fact.failure.definite
+            for fact in facts
+        )
 
     def _deferred_by_another(self, order: Order, step: str, calls: list[Call]) -> bool:
         """A worker that was cut off put off for a command what its successor had sent, and died.

@@ -54,7 +54,7 @@ class Operators:
         self._world = world
         self._random = world.around.chance.stream("operators")
         self._number = 0
-        self.eager = self._random.random() < 0.6
+        self.eager = self._random.random() < 0.6 and not world.around.scene.isolates
         self.asked: dict[str, dict[str, Any]] = {}
         self._retried: list[str] = []
 
@@ -110,14 +110,15 @@ class Operators:
 
     async def settle(self, order: Order) -> bool:
         """Answers what the order rests for; whether there was anything to be answered."""
-        if order.state in ENDED or (order.pending and order.state is not State.IN_DOUBT):
+        stuck = {StepStatus.IN_DOUBT, StepStatus.COMPENSATION_FAILED}
+        doubtful = any(one.status in stuck for one in order.progress)
+        if order.state in ENDED or order.open_at is not None or (order.pending and not doubtful):
             return False
-        if order.paused:
+        if order.paused and not order.pending:
             await self._send(self._command(order, "resume"))
             return True
-        if order.state is not State.IN_DOUBT:
+        if order.state is not State.IN_DOUBT and not order.pending:
             return False
-        stuck = {StepStatus.IN_DOUBT, StepStatus.COMPENSATION_FAILED}
         step = next(
             step.id
             for step, one in zip(order.accepted.waybill, order.progress, strict=True)
