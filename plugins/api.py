@@ -222,6 +222,7 @@ class Connector:
     perform: Callable[[Step[Any]], Conversation]
     look_up: Callable[[Step[Any]], Conversation] | None = None
     compensation: Callable[[Step[Any]], Conversation] | None = None
+    previewer: Callable[[Step[Any]], Conversation] | None = None
 
     @property
     def name(self) -> str:
@@ -244,6 +245,16 @@ class Connector:
         """
         self.compensation = undo
         return undo
+
+    def preview(
+        self, foretell: Callable[[Step[Any]], Conversation]
+    ) -> Callable[[Step[Any]], Conversation]:
+        """Decorator: `foretell` asks the partner what the step would do, and changes nothing.
+
+        Its requests carry no `call`. The members of its `Done` are what the preview answers.
+        """
+        self.previewer = foretell
+        return foretell
 
 
 def connector(manifest: Manifest) -> Callable[[Callable[[Step[Any]], Conversation]], Connector]:
