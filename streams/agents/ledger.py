@@ -97,9 +97,11 @@ class LedgerReader:
         async def landing() -> None:
             try:
                 await work
-            except Exception:
-                # A fault of ours: what it was about is read again after a restart, never skipped.
+            except Exception as problem:
+                # A fault of ours: the next process reads them again. Going on would hold up the
+                # partition's commits unseen.
                 log.critical("records up to %d have no outcome", last, exc_info=True)
+                self._fatal(problem)
             else:
                 chunk.landed = True
 
