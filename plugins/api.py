@@ -251,7 +251,9 @@ class Connector:
     ) -> Callable[[Step[Any]], Conversation]:
         """Decorator: `foretell` asks the partner what the step would do, and changes nothing.
 
-        Its requests carry no `call`. The members of its `Done` are what the preview answers.
+        Its requests carry no `call`. Members of its `Done`, all optional: `effectiveDate`,
+        `currency`, `futureCharges` and `credits` (lists of `{date, amount, description, ...}`,
+        amounts as text), `warnings` (texts). Further ones are shown as they are.
         """
         self.previewer = foretell
         return foretell
