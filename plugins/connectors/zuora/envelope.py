@@ -41,9 +41,14 @@ class StoppedError(Exception):
         self.outcome = outcome
 
 
-def unfit(code: str, message: str, kind: ErrorKind = ErrorKind.MISCONFIGURED) -> StoppedError:
+def unfit(
+    code: str,
+    message: str,
+    kind: ErrorKind = ErrorKind.MISCONFIGURED,
+    buyer_message: str | None = None,
+) -> StoppedError:
     """The order or the configuration cannot be put in Zuora's terms."""
-    return StoppedError(Failed(kind, code, message))
+    return StoppedError(Failed(kind, code, message, buyer_message))
 
 
 def headers(step: Step[ZuoraOptions]) -> dict[str, str]:

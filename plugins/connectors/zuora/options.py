@@ -20,6 +20,11 @@ class ZuoraOptions(Options):
 
     `ratePlans` maps the rate plan names of offers to ids and saves the look-up. `customFields`
     names those of Limio's built-in fields that the tenant has defined in Zuora.
+
+    `effectiveDateAttribute` is the attribute of the new offer that says from when a change counts
+    (`immediately`, `end of billing period`, `end of term` or a date). `applyCredit` settles what
+    a change bills with the account's open credit first. `reasonCodes` maps Limio's reason ids to
+    the reason codes set up in Zuora; without it the ids are sent as they are.
     """
 
     collect_payment: bool = Field(default=False, alias="collectPayment")
@@ -34,6 +39,11 @@ class ZuoraOptions(Options):
     custom_fields: tuple[Literal["Source__c", "InitiatedSource__c", "lmo_offer__c"], ...] = Field(
         default=(), alias="customFields"
     )
+    effective_date_attribute: str = Field(
+        default="effective_date__limio", alias="effectiveDateAttribute"
+    )
+    apply_credit: bool = Field(default=True, alias="applyCredit")
+    reason_codes: Mapping[str, str] | None = Field(default=None, alias="reasonCodes")
     zuora_version: str = Field(default="2025-08-12", alias="zuoraVersion")
 
     @model_validator(mode="after")
