@@ -1,0 +1,101 @@
+"""What the connectors that talk to Zuora share: HTTP 200 is not success, a code has a category."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from plugins.api import Failed, OAuthClientCredentials, Reply, Step, Unknown
+from schemas.steps import ErrorKind
+
+CONNECTION = "zuora"
+OAUTH = OAuthClientCredentials(token_path="/oauth/token")  # noqa: S106 (a path)
+VERSION = "2025-08-12"
+"""Without a version the tenant's own setting would change what comes back."""
+
+_CATEGORIES = 100
+_AUTHENTICATION, _NOT_FOUND = 11, 40
+_BUSINESS_RULE, _INTERNAL, _EXTERNAL = 30, 60, 99
+_KINDS = {
+    10: ErrorKind.MISCONFIGURED,
+    11: ErrorKind.MISCONFIGURED,
+    50: ErrorKind.CONTENTION,
+    61: ErrorKind.TRANSIENT,
+    70: ErrorKind.RATE_LIMITED,
+}
+_DECLINED = re.compile(
+    r"declin|insufficient funds|do not honou?r|expired card|card (has |is )?expired|"
+    r"invalid card|card (was )?(refused|rejected)|lost card|stolen card",
+    re.IGNORECASE,
+)
+_EXISTS = re.compile(r"already exists?|already in use|duplicate|must be unique", re.IGNORECASE)
+_RETRIED = frozenset({ErrorKind.CONTENTION, ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED})
+_NO_SUCH, _SERVER_ERROR = 404, 500
+# The token was turned away; the first request with this key is still running. The general rules
+# know what that means, while the code in the body would read as a refusal of the order.
+_BY_STATUS = frozenset({401, 409})
+_TRACK_ID_LENGTH = 64
+_NOT_IN_TRACK_ID = re.compile(r"""[^\x21-\x7e]|[:;"']""")
+
+
+def headers_of(step: Step[Any], version: str = VERSION) -> dict[str, str]:
+    """Zuora answers with our track id, by which its support finds a request."""
+    track = _NOT_IN_TRACK_ID.sub("-", f"{step.order['id']}.{step.id}")[:_TRACK_ID_LENGTH]
+    return {"Zuora-Version": version, "Zuora-Track-Id": track}
+
+
+def errors(reply: Reply) -> Failed | Unknown | None:
+    """The class of an error reply by its codes' categories.
+
+    Worth another attempt only if all its reasons are; unknown if one of those leaves it open.
+    """
+    if reply.status in _BY_STATUS:
+        return None
+    found = [_classified(code, message) for code, message in _reasons(reply.body)]
+    if reply.status >= _SERVER_ERROR:
+        return Unknown(found[0].code, found[0].message) if found else None
+    final = (one for one in found if isinstance(one, Failed) and one.kind not in _RETRIED)
+    open_ = (one for one in found if isinstance(one, Unknown))
+    return next(final, None) or next(open_, None) or next(iter(found), None)
+
+
+def refusal(reply: Reply) -> Failed | Unknown | None:
+    """Why a reply with a good status is none."""
+    if not isinstance(reply.body, Mapping) or reply.body.get("success") is not False:
+        return None
+    unnamed = Failed(ErrorKind.PERMANENT, "refused", "Zuora refused without saying why")
+    return errors(reply) or unnamed
+
+
+def not_found(reply: Reply) -> bool:
+    """Tenants say it by the status or, with HTTP 200, by the category."""
+    categories = {_category(code) for code, _ in _reasons(reply.body)}
+    return reply.status == _NO_SUCH or categories == {_NOT_FOUND}
+
+
+def _classified(code: str, message: str) -> Failed | Unknown:
+    """Money is why 60 and 99 are not repeated unseen: a payment may have been taken."""
+    category = _category(code)
+    if category == _EXTERNAL and _DECLINED.search(message):
+        return Failed(ErrorKind.DECLINED, code, message)
+    # Our numbers are ours alone, so what exists already may be what an earlier attempt made.
+    repeated = category == _BUSINESS_RULE and _EXISTS.search(message)
+    if category in {_INTERNAL, _EXTERNAL} or repeated:
+        return Unknown(code, message)
+    return Failed(_KINDS.get(category, ErrorKind.PERMANENT), code, message)
+
+
+def _category(code: str) -> int:
+    """-1 for a code that is no number. Long codes that begin with 9 are about authentication."""
+    if not code.isdecimal():
+        return -1
+    return _AUTHENTICATION if code.startswith("9000") else int(code) % _CATEGORIES
+
+
+def _reasons(body: Any) -> list[tuple[str, str]]:
+    """Codes are numbers in the documentation and texts in the specification."""
+    reasons = body.get("reasons") if isinstance(body, Mapping) else None
+    return [
+        (str(reason.get("code", "unnamed")), str(reason.get("message", "")))
+        for reason in (reasons if isinstance(reasons, list) else [])
+        if isinstance(reason, Mapping)
+    ]
