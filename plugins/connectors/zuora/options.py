@@ -1,11 +1,32 @@
 """The settings of the Zuora plugin."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
 from plugins.api import Options
+
+CUSTOM_FIELD = r"^[A-Za-z][A-Za-z0-9_]*__c$"
+PAYPAL = ("PayPalEC", "PayPalNativeEC", "PayPalCP", "PayPalAdaptive")
+PriceChange: TypeAlias = Literal[
+    "UseLatestProductCatalogPricing", "NoChange", "SpecificPercentageValue"
+]
+ExternalMethod: TypeAlias = Literal[
+    "ACH",
+    "BankTransfer",
+    "Cash",
+    "Check",
+    "CreditCard",
+    "DebitCard",
+    "Other",
+    "PayPal",
+    "WireTransfer",
+]
+BuiltIn: TypeAlias = Literal[
+    "Source__c", "InitiatedSource__c", "lmo_offer__c", "CancellationReason__c", "GiftCode__c"
+]
+"""Limio's own custom fields."""
 
 
 class RatePlanIds(Options):
@@ -25,6 +46,25 @@ class ZuoraOptions(Options):
     (`immediately`, `end of billing period`, `end of term` or a date). `applyCredit` settles what
     a change bills with the account's open credit first. `reasonCodes` maps Limio's reason ids to
     the reason codes set up in Zuora; without it the ids are sent as they are.
+
+    New orders: `oneSubscription` puts all offers of an order into one subscription.
+    `priceChangeOption` says what a price of the order costs once its first term is over: Zuora's
+    latest catalogue price, the same (`NoChange`), or `priceIncreasePercentage` more.
+    `giftOfferTypes` are the offer types that are gifts: billed by a debit memo with the reason
+    `giftReasonCode`, delivered by a subscription when they are redeemed.
+
+    Payment: `invoicePaymentMethodId` is the method of those who pay by invoice, if Zuora needs
+    one. `paymentGatewayId` is the gateway's id where Zuora wants that (`paymentGateway` is its
+    name). `apm` fills `apmPaymentMethodField` and `apmPaymentGatewayField` of the subscription;
+    `paymentProfiles` its payment profile, where its method is not the account's default.
+    `keepPaymentMethods` off removes the old method when it is changed.
+
+    Refunds and credits: `refundRatePlan` is the rate plan whose one-off charge they are booked
+    on, where the order names no other. `nonReferencedRefunds` are the types of payment methods
+    that the gateway refunds to without naming a payment. `onRefundNotPossible` says what becomes
+    of the others: the credit stays open for a person to settle, the payment itself is refunded,
+    the money is said to have been paid outside Zuora (as `externalRefundMethod`), or the step
+    fails. `contactsPer` says whether a changed address is the account's or the subscription's.
     """
 
     collect_payment: bool = Field(default=False, alias="collectPayment")
@@ -36,9 +76,34 @@ class ZuoraOptions(Options):
     account_number: str | None = Field(default=None, alias="accountNumber", max_length=70)
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     rate_plans: Mapping[str, str | RatePlanIds] = Field(default={}, alias="ratePlans")
-    custom_fields: tuple[Literal["Source__c", "InitiatedSource__c", "lmo_offer__c"], ...] = Field(
-        default=(), alias="customFields"
+    custom_fields: tuple[BuiltIn, ...] = Field(default=(), alias="customFields")
+    one_subscription: bool = Field(default=False, alias="oneSubscription")
+    price_change_option: PriceChange = Field(
+        default="UseLatestProductCatalogPricing", alias="priceChangeOption"
     )
+    price_increase_percentage: float | None = Field(default=None, alias="priceIncreasePercentage")
+    gift_offer_types: tuple[str, ...] = Field(default=("gift",), alias="giftOfferTypes")
+    gift_reason_code: str = Field(default="Gifting", alias="giftReasonCode")
+    invoice_payment_method_id: str | None = Field(default=None, alias="invoicePaymentMethodId")
+    payment_gateway_id: str | None = Field(default=None, alias="paymentGatewayId")
+    apm_payment_method_field: str = Field(
+        default="PaymentMethodId__c", alias="apmPaymentMethodField", pattern=CUSTOM_FIELD
+    )
+    apm_payment_gateway_field: str | None = Field(
+        default="PaymentGateway__c", alias="apmPaymentGatewayField", pattern=CUSTOM_FIELD
+    )
+    payment_profiles: bool = Field(default=True, alias="paymentProfiles")
+    keep_payment_methods: bool = Field(default=True, alias="keepPaymentMethods")
+    refund_rate_plan: str | RatePlanIds | None = Field(default=None, alias="refundRatePlan")
+    non_referenced_refunds: tuple[str, ...] = Field(
+        default=("CreditCard", "CreditCardReferenceTransaction", "ACH", *PAYPAL),
+        alias="nonReferencedRefunds",
+    )
+    on_refund_not_possible: Literal["leave_credit", "referenced", "external", "fail"] = Field(
+        default="leave_credit", alias="onRefundNotPossible"
+    )
+    external_refund_method: ExternalMethod = Field(default="Other", alias="externalRefundMethod")
+    contacts_per: Literal["account", "subscription"] = Field(default="account", alias="contactsPer")
     effective_date_attribute: str = Field(
         default="effective_date__limio", alias="effectiveDateAttribute"
     )
@@ -50,4 +115,12 @@ class ZuoraOptions(Options):
     def _payment_is_billed(self) -> Self:
         if self.collect_payment and not self.run_billing:
             raise ValueError("collectPayment needs runBilling: Zuora collects what it has billed")
+        return self
+
+    @model_validator(mode="after")
+    def _increase_is_given(self) -> Self:
+        wanted = self.price_change_option == "SpecificPercentageValue"
+        if wanted is not (self.price_increase_percentage is not None):
+            message = "priceIncreasePercentage goes with priceChangeOption SpecificPercentageValue"
+            raise ValueError(message)
         return self
