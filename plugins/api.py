@@ -113,12 +113,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The partner refused. `buyer_message` None: the general words of `kind`."""
+    """The partner refused. `buyer_message` None: the general words of `kind`.
+
+    `retry_after_s` where the partner says how long to wait in another way than by `Retry-After`.
+    """
 
     kind: ErrorKind
     code: str
     message: str
     buyer_message: str | None = None
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,8 @@ class Conversing:
 
     def _refused(self, failed: Failed, call: str | None) -> Broken:
         """The partner answered: nothing came of `call`."""
+        if failed.retry_after_s is not None:
+            self._retry_after_s = failed.retry_after_s
         self._effects = [effect for effect in self._effects if effect != call]
         failure = Failure(
             kind=failed.kind,
