@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from plugins.api import Reply, Request, Step
+from plugins.api import Failed, Reply, Request, Step
 from plugins.connectors.zuora.envelope import StoppedError, headers, not_found, refusal, unfit
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.limio import day, number, part, parts, text
@@ -16,6 +16,10 @@ from schemas.steps import ErrorKind
 _REMOVED = "Remove"
 _CANCELLED, _EVERGREEN = "Cancelled", "EVERGREEN"
 _OVER = frozenset({_CANCELLED, "Expired"})
+
+
+class OvertakenError(StoppedError):
+    """The subscription is not as the order expects it, maybe by what an earlier attempt did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,12 @@ def require_active(step: Step[ZuoraOptions], subscription: Subscription) -> None
         status = (subscription.status or "over").lower()
         message = f"the subscription {subscription.number} is {status}: it cannot be changed"
         words = f"This subscription is already {status}, so it cannot be changed."
-        raise unfit(f"subscription_{status}", message, ErrorKind.PERMANENT, words)
+        raise overtaken(f"subscription_{status}", message, words)
+
+
+def overtaken(code: str, message: str, buyer_message: str | None = None) -> OvertakenError:
+    """What the order is about is not there any more."""
+    return OvertakenError(Failed(ErrorKind.PERMANENT, code, message, buyer_message))
 
 
 def _subscription(reply: Reply) -> Subscription:
