@@ -1,6 +1,7 @@
 """New order: account, contacts, subscriptions, invoice and payment in one Zuora order."""
 
 from collections.abc import Generator, Mapping
+from datetime import date
 from typing import Any
 from urllib.parse import quote
 
@@ -94,7 +95,8 @@ def _subscription(
         subscriptionNumber=subscription_number(step, position),
         terms=terms_of(item, start),
         subscribeToRatePlans=[
-            given(**entry, customFields=fields) for entry in subscribed(item, plans)
+            given(**entry, customFields=fields)
+            for entry in subscribed(step, item, plans, date.fromisoformat(start))
         ],
         invoiceSeparately=options.invoice_separately,
         currency=currency if own_currency else None,

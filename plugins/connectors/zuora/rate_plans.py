@@ -25,15 +25,17 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class RatePlan:
-    """A rate plan as the offer names it, by id once that is known.
-
-    Without charges the catalogue's own prices stand.
-    """
+    """A rate plan as the offer names it, by id once that is known."""
 
     name: str | None = None
     id: str | None = None
     number: str | None = None
     charges: tuple[Charge, ...] = ()
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether there is nothing but a name."""
+        return not (self.id or self.number)
 
     @property
     def reference(self) -> dict[str, str]:
@@ -47,20 +49,39 @@ Plans: TypeAlias = list[tuple[RatePlan, ...]]
 """The rate plans of each item of the order."""
 
 
-def resolved(step: Step[ZuoraOptions]) -> Generator[Request, Reply, Plans]:
-    """All items' rate plans, with at most one request for those that only have a name."""
-    wanted = [_named_by(item, index) for index, item in enumerate(items(step.order))]
+def resolved(
+    step: Step[ZuoraOptions], among: Sequence[Mapping[str, Any]] | None = None
+) -> Generator[Request, Reply, Plans]:
+    """The rate plans of all the order's items (or of those given), with what Zuora says of them.
+
+    One request for those that only have a name, and one for those whose charges must be known
+    because the item has prices for them.
+    """
+    sold = items(step.order) if among is None else among
+    wanted = [_named_by(item, index) for index, item in enumerate(sold)]
     known = [tuple(_from_options(step.options, plan) for plan in plans) for plans in wanted]
-    unknown = sorted(
-        {p.name for plans in known for p in plans if not (p.id or p.number) and p.name}
-    )
-    if not unknown:
-        return known
-    found = yield from _looked_up(step, unknown)
+    names = sorted({p.name for plans in known for p in plans if p.is_unknown and p.name})
+    found = (yield from _looked_up(step, "name", names)) if names else {}
+    known = [tuple(found.get(p.name or "", p) if p.is_unknown else p for p in ps) for ps in known]
+    priced = [plans for item, plans in zip(sold, known, strict=True) if _asks_for_charges(item)]
+    ids = sorted({p.id for plans in priced for p in plans if p.id and not p.charges})
+    more = (yield from _looked_up(step, "id", ids)) if ids else {}
     return [
-        tuple(found[p.name] if p.name in found and not p.id else p for p in plans)
-        for plans in known
+        tuple(
+            replace(p, charges=p.charges or more[p.id].charges) if p.id in more else p for p in ps
+        )
+        for ps in known
     ]
+
+
+def prices_of(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What the offer charges; one that is left blank is the catalogue's to say."""
+    charges = parts(offer_attributes(item), "price__limio")
+    return [price for price in charges if price.get("value") != ""]
+
+
+def _asks_for_charges(item: Mapping[str, Any]) -> bool:
+    return any(text(price, "productRatePlanChargeId") is None for price in prices_of(item))
 
 
 def _named_by(item: Mapping[str, Any], index: int) -> tuple[RatePlan, ...]:
@@ -91,38 +112,39 @@ def _from_options(options: ZuoraOptions, plan: RatePlan) -> RatePlan:
 
 
 def _looked_up(
-    step: Step[ZuoraOptions], names: Sequence[str]
+    step: Step[ZuoraOptions], field: str, wanted: Sequence[str]
 ) -> Generator[Request, Reply, dict[str, RatePlan]]:
     # Commas and brackets delimit a list of values, and nothing escapes them.
-    if len(names) > 1 and any(_NOT_IN_LIST & set(name) for name in names):
-        message = f"give the ids of {', '.join(names)} in the option ratePlans"
+    if len(wanted) > 1 and any(_NOT_IN_LIST & set(name) for name in wanted):
+        message = f"give the ids of {', '.join(wanted)} in the option ratePlans"
         raise unfit("rate_plan_name", message)
-    wanted = f"name.EQ:{names[0]}" if len(names) == 1 else f"name.IN:[{','.join(names)}]"
-    query = {"filter[]": wanted, "expand[]": "productrateplancharges", "pageSize": _PAGE}
+    one = len(wanted) == 1
+    filtered = f"{field}.EQ:{wanted[0]}" if one else f"{field}.IN:[{','.join(wanted)}]"
+    query = {"filter[]": filtered, "expand[]": "productrateplancharges", "pageSize": _PAGE}
     reply = yield Request(
         "GET", "/object-query/product-rate-plans", query=query, headers=headers(step)
     )
     problem = refusal(reply)
     if problem is not None:
         raise StoppedError(problem)
-    return {name: _only(step, name, reply["data"]) for name in names}
+    return {value: _only(step, field, value, reply["data"]) for value in wanted}
 
 
-def _only(step: Step[ZuoraOptions], name: str, data: Any) -> RatePlan:
+def _only(step: Step[ZuoraOptions], field: str, value: str, data: Any) -> RatePlan:
     """The plan of that name that is sold on the day; names are not unique in Zuora."""
     on = str(step.order["effective_date"])
-    plans = [plan for plan in parts({"data": data}, "data") if text(plan, "name") == name]
+    plans = [plan for plan in parts({"data": data}, "data") if text(plan, field) == value]
     sold = [plan for plan in plans if _sold(plan, on)] or plans
     if len(sold) != 1:
         many = f"has {len(sold)} rate plans" if sold else "has no rate plan"
-        message = f"Zuora {many} named {name!r}; give its id in the option ratePlans"
+        message = f"Zuora {many} whose {field} is {value!r}; give its id in the option ratePlans"
         raise unfit("rate_plan_unknown", message)
     charges = tuple(
         Charge(found, text(c, "name"), text(c, "chargeType"), text(c, "chargeModel"))
         for c in parts(sold[0], "productRatePlanCharges")
         if (found := text(c, "id"))
     )
-    return RatePlan(name=name, id=str(sold[0]["id"]), charges=charges)
+    return RatePlan(name=text(sold[0], "name"), id=str(sold[0]["id"]), charges=charges)
 
 
 def _sold(plan: Mapping[str, Any], on: str) -> bool:

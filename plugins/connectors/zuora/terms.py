@@ -1,6 +1,9 @@
 """How long a subscription runs, and from when."""
 
+from calendar import monthrange
 from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from plugins.api import Step
@@ -16,6 +19,9 @@ _PERIODS = {
     "quarter": ("Month", 3),
     "year": ("Year", 1),
 }
+_LONGEST = 1000
+_DAYS = {"Day": 1, "Week": 7}
+_MONTHS = {"Month": 1, "Year": 12}
 _TRIGGERS = ("ContractEffective", "ServiceActivation", "CustomerAcceptance")
 
 
@@ -40,7 +46,7 @@ def terms_of(item: Mapping[str, Any], start: str) -> dict[str, Any]:
     term = part(attributes, "term__limio")
     if not term:
         return {"initialTerm": {"termType": "EVERGREEN", "startDate": start}}
-    period = _period(term)
+    period = period_of(number(term.get("length")), text(term, "type"), "the offer's term__limio")
     initial = {"termType": "TERMED", **period, "startDate": start}
     if attributes.get("autoRenew__limio") not in (True, "true"):
         return {"initialTerm": initial, "autoRenew": False}
@@ -48,11 +54,21 @@ def terms_of(item: Mapping[str, Any], start: str) -> dict[str, Any]:
     return {"initialTerm": initial, "autoRenew": True, **renewal}
 
 
-def _period(term: Mapping[str, Any]) -> dict[str, Any]:
-    unit = (text(term, "type") or "").lower().removesuffix("s")
-    length = number(term.get("length"))
-    if unit not in _PERIODS or length is None or length < 1 or length != int(length):
-        message = f"the offer's term__limio {dict(term)!r} is no number of days, weeks, months ..."
-        raise unfit("term", message)
-    name, times = _PERIODS[unit]
-    return {"period": int(length) * times, "periodType": name}
+def period_of(length: Decimal | None, unit: str | None, place: str) -> dict[str, Any]:
+    """So many days, weeks, months or years, as Zuora counts them."""
+    name = (unit or "").lower().removesuffix("s")
+    fits = length is not None and 1 <= length <= _LONGEST and length == int(length)
+    if length is None or not fits or name not in _PERIODS:
+        raise unfit("term", f"{place} {length} {unit} is no number of days, weeks, months ...")
+    kind, times = _PERIODS[name]
+    return {"period": int(length) * times, "periodType": kind}
+
+
+def later(start: date, period: Mapping[str, Any]) -> date:
+    """The day after a period that begins on `start`."""
+    count, kind = period["period"], period["periodType"]
+    if kind in _DAYS:
+        return start + timedelta(days=count * _DAYS[kind])
+    months = start.month - 1 + count * _MONTHS[kind]
+    year, month = start.year + months // 12, months % 12 + 1
+    return date(year, month, min(start.day, monthrange(year, month)[1]))
