@@ -13,23 +13,48 @@ CUSTOM_FIELD_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*__c$"
 
 _MULTIPLE_CHOICES = 300
 _HALTED = "PROCESSING_HALTED"
-_KINDS = {
-    "UNABLE_TO_LOCK_ROW": ErrorKind.CONTENTION,
+_DAILY_LIMIT = "TotalRequests"
+_DAILY_PAUSE_S = 900.0
+"""Salesforce sends no Retry-After; the allocation of a day comes back by and by."""
+
+KINDS: Mapping[str, ErrorKind] = {
     # Two first upserts of one external id raced; repeated, the loser becomes an update.
     "DUPLICATE_VALUE": ErrorKind.CONTENTION,
+    "UNABLE_TO_LOCK_ROW": ErrorKind.CONTENTION,
     "REQUEST_LIMIT_EXCEEDED": ErrorKind.RATE_LIMITED,
     "SERVER_UNAVAILABLE": ErrorKind.TRANSIENT,
     "REQUEST_RUNNING_TOO_LONG": ErrorKind.TRANSIENT,
     "QUERY_TIMEOUT": ErrorKind.TRANSIENT,
     "UNKNOWN_EXCEPTION": ErrorKind.TRANSIENT,
+    # For the org's administrator, or for who wrote the options.
     "INVALID_AUTH_HEADER": ErrorKind.MISCONFIGURED,
     "API_DISABLED_FOR_ORG": ErrorKind.MISCONFIGURED,
+    "API_CURRENTLY_DISABLED": ErrorKind.MISCONFIGURED,
     "INSUFFICIENT_ACCESS": ErrorKind.MISCONFIGURED,
     "INSUFFICIENT_ACCESS_OR_READONLY": ErrorKind.MISCONFIGURED,
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": ErrorKind.MISCONFIGURED,
     "INVALID_FIELD": ErrorKind.MISCONFIGURED,
-    "INVALID_TYPE": ErrorKind.MISCONFIGURED,
     "INVALID_FIELD_FOR_INSERT_UPDATE": ErrorKind.MISCONFIGURED,
+    "INVALID_TYPE": ErrorKind.MISCONFIGURED,
+    "MALFORMED_QUERY": ErrorKind.MISCONFIGURED,
+    "JSON_PARSER_ERROR": ErrorKind.MISCONFIGURED,
+    "METHOD_NOT_ALLOWED": ErrorKind.MISCONFIGURED,
+    "UNSUPPORTED_MEDIA_TYPE": ErrorKind.MISCONFIGURED,
+    # What this order says, or what the org has already.
+    "REQUIRED_FIELD_MISSING": ErrorKind.PERMANENT,
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION": ErrorKind.PERMANENT,
+    "FIELD_INTEGRITY_EXCEPTION": ErrorKind.PERMANENT,
+    "STRING_TOO_LONG": ErrorKind.PERMANENT,
+    "INVALID_EMAIL_ADDRESS": ErrorKind.PERMANENT,
+    "MALFORMED_ID": ErrorKind.PERMANENT,
+    "INVALID_CROSS_REFERENCE_KEY": ErrorKind.PERMANENT,
+    "ENTITY_IS_DELETED": ErrorKind.PERMANENT,
+    "NOT_FOUND": ErrorKind.PERMANENT,
+    "DUPLICATES_DETECTED": ErrorKind.PERMANENT,
+    "SEVERAL_RECORDS": ErrorKind.PERMANENT,
 }
+"""What each error code means for the step; one that is not listed is permanent."""
+
 # The transport renews the token on these itself.
 _EXPIRED = "INVALID_SESSION_ID"
 
@@ -50,14 +75,19 @@ def errors(reply: Reply) -> Failed | None:
     causes = [problem for problem in found if problem.code != _HALTED] or found
     if not causes or causes[0].code == _EXPIRED:
         return None
-    return Failed(_kind(causes[0]), causes[0].code, causes[0].message)
+    cause, kind = causes[0], _kind(causes[0])
+    all_day = kind is ErrorKind.RATE_LIMITED and _DAILY_LIMIT in cause.message
+    pause_s = _DAILY_PAUSE_S if all_day else None
+    return Failed(kind, cause.code, cause.message, retry_after_s=pause_s)
 
 
 def _kind(problem: Problem) -> ErrorKind:
     """Flows and triggers wrap a row lock in errors of their own, so the message counts too."""
     if "UNABLE_TO_LOCK_ROW" in problem.message:
         return ErrorKind.CONTENTION
-    return _KINDS.get(problem.code, ErrorKind.PERMANENT)
+    if problem.code.startswith("INSUFFICIENT_ACCESS"):
+        return ErrorKind.MISCONFIGURED
+    return KINDS.get(problem.code, ErrorKind.PERMANENT)
 
 
 def _problems(body: Any, status: int) -> Iterator[Problem]:
