@@ -52,24 +52,26 @@ def effective(
 
     A day outside the term moves to the nearest end of it, with a warning.
     """
-    wanted = explicit_date(step) or _rule(step, item) or default
-    if isinstance(wanted, date):
-        return _within_term(subscription, wanted)
-    return by_policy(step, subscription, wanted)
+    return taken(step, subscription, wanted(step, item) or default)
 
 
-def explicit_date(step: Step[ZuoraOptions]) -> date | None:
-    """The date that the order itself asks for."""
-    given = text(step.order, "effectiveDate")
-    found = day(given)
-    if given is not None and found is None:
-        message = f"effectiveDate {given!r} is no ISO date such as 2026-03-01"
-        raise unfit("effective_date", message, ErrorKind.PERMANENT)
-    return found
+def wanted(step: Step[ZuoraOptions], item: Mapping[str, Any] | None) -> Policy | date | None:
+    """What the order or the item's offer says, if they do: an order's own word wins."""
+    said = _rule(text(step.order, "effectiveDate"), "effectiveDate", ErrorKind.PERMANENT)
+    if said is not None:
+        return said
+    name = step.options.effective_date_attribute
+    return _rule(text(offer_attributes(item or {}), name), f"the offer's {name}")
 
 
-def by_policy(step: Step[ZuoraOptions], subscription: Subscription, policy: Policy) -> Effective:
-    """The day that the policy means for the subscription."""
+def taken(step: Step[ZuoraOptions], subscription: Subscription, rule: Policy | date) -> Effective:
+    """The day that the rule means for the subscription."""
+    if isinstance(rule, date):
+        return _within_term(subscription, rule)
+    return _by_policy(step, subscription, rule)
+
+
+def _by_policy(step: Step[ZuoraOptions], subscription: Subscription, policy: Policy) -> Effective:
     today = today_of(step)
     if policy == "immediately":
         return _within_term(subscription, today)
@@ -84,19 +86,16 @@ def by_policy(step: Step[ZuoraOptions], subscription: Subscription, policy: Poli
     return Effective(found.day, (*warnings, *found.warnings))
 
 
-def _rule(step: Step[ZuoraOptions], item: Mapping[str, Any] | None) -> Policy | date | None:
-    name = step.options.effective_date_attribute
-    given = text(offer_attributes(item or {}), name)
-    if given is None:
+def _rule(
+    said: str | None, place: str, kind: ErrorKind = ErrorKind.MISCONFIGURED
+) -> Policy | date | None:
+    if said is None:
         return None
-    found = day(given)
-    if found is not None:
-        return found
-    policy = _POLICIES.get(_BETWEEN_WORDS.sub("_", given.lower()).strip("_"))
-    if policy is None:
-        known = "immediately, end of billing period, end of term or an ISO date"
-        raise unfit("effective_rule", f"the offer's {name} {given!r} is none of {known}")
-    return policy
+    rule = day(said) or _POLICIES.get(_BETWEEN_WORDS.sub("_", said.lower()).strip("_"))
+    if rule is None:
+        known = "immediately, end of billing period, end of term, or a date such as 2026-03-01"
+        raise unfit("effective_date", f"{place} {said!r} is none of {known}", kind)
+    return rule
 
 
 def _within_term(subscription: Subscription, wanted: date) -> Effective:

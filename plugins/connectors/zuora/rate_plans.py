@@ -74,6 +74,11 @@ def resolved(
     ]
 
 
+def offered(options: ZuoraOptions, item: Mapping[str, Any]) -> tuple[RatePlan, ...]:
+    """What the item's offer names, without asking Zuora; nothing where it names no rate plan."""
+    return tuple(_from_options(options, plan) for plan in _listed(item))
+
+
 def prices_of(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What the offer charges; one that is left blank is the catalogue's to say."""
     charges = parts(offer_attributes(item), "price__limio")
@@ -85,6 +90,14 @@ def _asks_for_charges(item: Mapping[str, Any]) -> bool:
 
 
 def _named_by(item: Mapping[str, Any], index: int) -> tuple[RatePlan, ...]:
+    found = _listed(item)
+    if not found:
+        place = f"orderItems[{index}].offer.data.attributes.rate_plan__zuora"
+        raise unfit("rate_plan_missing", f"{place} is missing: the offer names no rate plan")
+    return found
+
+
+def _listed(item: Mapping[str, Any]) -> tuple[RatePlan, ...]:
     """Newer offers list product bundles, older ones name one rate plan."""
     attributes = offer_attributes(item)
     bundles = parts(item, "offer", "data", "productBundles")
@@ -95,10 +108,7 @@ def _named_by(item: Mapping[str, Any], index: int) -> tuple[RatePlan, ...]:
         id=text(attributes, "productRatePlanId"),
         number=text(attributes, "productRatePlanNumber"),
     )
-    if named or plan != RatePlan():
-        return tuple(named or [plan])
-    place = f"orderItems[{index}].offer.data.attributes.rate_plan__zuora"
-    raise unfit("rate_plan_missing", f"{place} is missing: the offer names no rate plan")
+    return tuple(named or ([] if plan == RatePlan() else [plan]))
 
 
 def _from_options(options: ZuoraOptions, plan: RatePlan) -> RatePlan:
