@@ -1,5 +1,6 @@
 """Platform Events: tells Salesforce's flows what became of an order, with an id to dedupe on."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -122,7 +123,8 @@ MANIFEST = Manifest(
     docs=(
         "Published at least once; `eventIdField` (null where the org has none) carries an id by "
         "which subscribers recognise a repeat. `sendWholeOrder` fills `LimioOrder`, "
-        "`orderDataOptions` says with what. Output: `eventId`, `type`."
+        "`orderDataOptions` says with what. The entry's `map` fills further fields of the event, "
+        "by their names in the org (`Reason__c: data.reason.id`). Output: `eventId`, `type`."
     ),
 )
 
@@ -131,6 +133,10 @@ MANIFEST = Manifest(
 def platform_events(step: Step[PlatformEventsOptions]) -> Conversation:
     """One event. Salesforce only queues it, so `errors` is not empty when it succeeded."""
     options = step.options
+    unknown = sorted(name for name in step.mapped if not re.fullmatch(CUSTOM_FIELD_PATTERN, name))
+    if unknown:
+        message = f"map names {', '.join(unknown)}: fields of an event end in __c"
+        return Failed(ErrorKind.MISCONFIGURED, "map_unknown", message)
     record = event_of(step)
     largest = record.get(f"{options.prefix}LimioOrder__c", "")
     if len(largest) > _LONG_TEXT_AREA:
@@ -151,11 +157,11 @@ def event_id(step: Step[PlatformEventsOptions]) -> str:
     return f"{step.order['id']}:{step.id}"
 
 
-def event_of(step: Step[PlatformEventsOptions]) -> dict[str, str]:
+def event_of(step: Step[PlatformEventsOptions]) -> dict[str, Any]:
     """The event's fields, under the org's names; what the order leaves open is left out."""
     prefix = step.options.prefix
     fields = {**_leading(step), **_people(step), **_bought(step.order)}
-    record = {
+    record: dict[str, Any] = {
         f"{prefix}{name}__c": value[: _LENGTHS.get(name, _TEXT_LENGTH)]
         for name, value in fields.items()
         if value
@@ -165,7 +171,14 @@ def event_of(step: Step[PlatformEventsOptions]) -> dict[str, str]:
         record[f"{prefix}LimioOrder__c"] = json_of(whole).decode()
     if step.options.event_id_field:
         record[step.options.event_id_field] = event_id(step)
-    return record
+    return record | {
+        name: _plain(value) for name, value in step.mapped.items() if value is not None
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A field holds a text, a number or a flag; anything else goes in as JSON."""
+    return value if isinstance(value, str | int | float) else json_of(value).decode()
 
 
 def trimmed(order: Mapping[str, Any], options: OrderDataOptions) -> dict[str, Any]:
@@ -196,19 +209,21 @@ def _picked(document: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]
 
 def _type(order: Mapping[str, Any]) -> str:
     order_type = text(order, "order_type") or "new"
-    if order_type == "new" and order.get("isGift") is True:
+    if order_type == "new" and order.get("isGift") is True and order.get("isRedeem") is not True:
         return "NEW_GIFT_ORDER"
     return EVENT_TYPES.get(order_type, order_type.upper())
 
 
 def _leading(step: Step[PlatformEventsOptions]) -> dict[str, str | None]:
     order = step.order
-    effective = _moment(text(order, "effective_date"))
+    # A change counts from the day that the billing system settled on.
+    settled = handed_on(step.context, "effectiveDate")
+    effective = _moment(settled) or _moment(text(order, "effective_date"))
     return {
         "OrderType": _type(order),
         "ChangeType": text(order, "order_type") or "new",
         "OrderNumber": first_text(text(order, "order_reference"), text(order, "id")),
-        "PurchaseDate": _moment(text(order, "orderDate")) or effective,
+        "PurchaseDate": _moment(text(order, "orderDate")) or _moment(text(order, "effective_date")),
         "EffectiveDate": effective,
         "SubscriptionId": first_text(
             handed_on(step.context, "subscriptionNumber"), text(order, "subscriptionReference")
@@ -236,8 +251,12 @@ def _people(step: Step[PlatformEventsOptions]) -> dict[str, str | None]:
 
 
 def _bought(order: Mapping[str, Any]) -> dict[str, str | None]:
-    """The first item's offer and product: the event has one place for each."""
-    item = next(iter(items(order)), None)
+    """The first item's offer and product: the event has one place for each.
+
+    An order without items is about the offer that the subscription has.
+    """
+    held = part(order, "originalOffer")
+    item = next(iter(items(order)), {"offer": held} if held else None)
     if item is None:
         return {}
     attributes, student = offer_attributes(item), part(order, "studentDetails")
