@@ -5,11 +5,12 @@ import importlib
 import itertools
 import os
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import psycopg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -17,6 +18,7 @@ from psycopg import sql
 
 from streams.kafka.admin import Cluster, ensure_topics
 from streams.topics import Topics
+from tests.prism import running_prisms
 from waybill.clock import random_bytes
 from waybill.embedded.broker import EmbeddedBroker
 from waybill.settings import Settings
@@ -88,6 +90,13 @@ def topics(fresh_topics: Callable[[], Topics]) -> Topics:
 def module_topics(fresh_topics: Callable[[], Topics]) -> Topics:
     """Topics that the tests of one module share."""
     return fresh_topics()
+
+
+@pytest.fixture(scope="session")
+def prisms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, httpx.Client]]:
+    """A client for the mock of each partner that checks requests."""
+    with running_prisms(tmp_path_factory.mktemp("prism")) as clients:
+        yield clients
 
 
 @pytest.fixture(scope="session")

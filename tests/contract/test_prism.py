@@ -1,17 +1,11 @@
 """What the connectors send to Zuora and Salesforce, checked by Prism against strict documents.
 
-The documents are the vendors' and not part of this repository: they are read from
-`../shared/specs` beside the checkout. Without them, or without npm, there is nothing to check.
+These are the shipped examples and the seed's order; the journeys have theirs checked in
+tests/journeys.
 """
 
 import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +17,11 @@ from plugins.connectors.platform_events import PlatformEventsOptions, platform_e
 from plugins.connectors.salesforce_v3 import SalesforceOptions, salesforce_v3
 from plugins.connectors.zuora import zuora
 from plugins.connectors.zuora.options import ZuoraOptions
+from tests.prism import KEY, SHARED, missing, violations
 
 ROOT = Path(__file__).parents[2]
-SHARED = ROOT.parent / "shared"
-SPECS = {
-    "zuora": SHARED / "specs" / "zuora-connectors-strict-2026-05-01.json",
-    "salesforce": SHARED / "specs" / "salesforce-connectors-subset.json",
-}
 ORDERS = sorted([ROOT / "examples" / "order-new.json", *(ROOT / "examples/orders").glob("*.json")])
 SEED = SHARED / "data" / "order-new.json"
-START_S = 90.0
 
 ACCEPTED = {
     "id": "order-0f5c2d7e9b1a4c3f8e6d5a4b3c2d1e0f",
@@ -62,78 +51,20 @@ SALESFORCE_OPTIONS: tuple[dict[str, Any], ...] = (
 EVENT_OPTIONS: tuple[dict[str, Any], ...] = ({}, {"sendWholeOrder": True})
 
 
-def _missing() -> str | None:
-    absent = [str(path) for path in (*SPECS.values(), SEED) if not path.is_file()]
-    if absent:
-        return f"Prism checks nothing: the vendors' documents are not here ({', '.join(absent)})"
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        return "Prism checks nothing: Node.js with npm is not installed"
-    return None
-
-
-pytestmark = pytest.mark.skipif(_missing() is not None, reason=str(_missing()))
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def _started(spec: Path, log: Path) -> tuple[subprocess.Popen[bytes], int]:
-    port = _free_port()
-    cli = ROOT / ".cache/prism/node_modules/@stoplight/prism-cli/dist/index.js"
-    command = ["node", str(cli), "mock", "-h", "127.0.0.1", "-p", str(port), "--errors", str(spec)]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    return process, port
-
-
-def _await_start(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        with socket.socket() as probe:
-            probe.settimeout(0.2)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail(f"Prism did not start:\n{log.read_text(errors='replace')[-2000:]}")
-
-
-@pytest.fixture(scope="module")
-def prisms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, httpx.Client]]:
-    """A client for each partner's mock; both start at once, because each takes some seconds."""
-    subprocess.run([str(ROOT / "scripts" / "prism.sh")], check=True, timeout=300)
-    logs = tmp_path_factory.mktemp("prism")
-    running = {name: _started(spec, logs / name) for name, spec in SPECS.items()}
-    try:
-        for name, (process, port) in running.items():
-            _await_start(process, port, logs / name)
-        yield {
-            name: httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30.0, trust_env=False)
-            for name, (_, port) in running.items()
-        }
-    finally:
-        for process, _ in running.values():
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=10)
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 
 def _violations(client: httpx.Client, request: Request) -> str | None:
     """What Prism says against the request, as the transport would send it."""
-    key = {"Idempotency-Key": "5f0c2d7e-9b1a-5c3f-8e6d-5a4b3c2d1e0f"} if request.call else {}
-    headers = {"Authorization": "Bearer invented", **key, **(request.headers or {})}
-    reply = client.request(
-        request.method, request.path, params=request.query, json=request.body, headers=headers
+    key = {"Idempotency-Key": KEY} if request.call else {}
+    return violations(
+        client,
+        request.method,
+        request.path,
+        query=request.query,
+        body=request.body,
+        headers={**key, **(request.headers or {})},
     )
-    said = reply.headers.get("sl-violations")
-    if said is None and reply.is_success:
-        return None
-    return f"{reply.status_code} {said or reply.text}"
 
 
 def _asked(connector: Connector, step: Step[Any], *, looking_up: bool = False) -> list[Request]:
