@@ -94,10 +94,10 @@ class Entitlements(_Plain):
         if not isinstance(call.body.get("entitlements", []), list):
             return _failure(422, "entitlements", "must be a list")
         known = self._grants.get(subscription)
-        self._grants[subscription] = call.body
+        self._grants[subscription] = _changed(known, call.body)
         grant = f"grant-{_digest(subscription)}"
         document = {"success": True, "id": grant, "subscription": subscription}
-        changed = known != call.body
+        changed = known != self._grants[subscription]
         return answer(201 if known is None else 200, document, grant if changed else None)
 
     def revoke(self, call: Call) -> Answer:
@@ -165,6 +165,15 @@ def _subscription(body: dict[str, Any]) -> str | None:
     if isinstance(tracking, dict):
         places.append(tracking.get("subscription"))
     return next((found for found in places if isinstance(found, str) and found), None)
+
+
+def _changed(known: dict[str, Any] | None, body: dict[str, Any]) -> dict[str, Any]:
+    """A grant that is added to keeps what it holds, but for what ends."""
+    if known is None or body.get("change") != "add":
+        return body
+    ended, added = body.get("ended") or [], body.get("entitlements", [])
+    kept = [one for one in known.get("entitlements", []) if one not in [*ended, *added]]
+    return {**body, "entitlements": [*kept, *added]}
 
 
 def _digest(text: str) -> str:
