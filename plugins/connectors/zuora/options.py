@@ -23,6 +23,7 @@ ExternalMethod: TypeAlias = Literal[
     "PayPal",
     "WireTransfer",
 ]
+Cancellation: TypeAlias = Literal["EndOfCurrentTerm", "EndOfLastInvoicePeriod", "Immediately"]
 BuiltIn: TypeAlias = Literal[
     "Source__c", "InitiatedSource__c", "lmo_offer__c", "CancellationReason__c", "GiftCode__c"
 ]
@@ -45,12 +46,17 @@ class ZuoraOptions(Options):
     `effectiveDateAttribute` is the attribute of the new offer that says from when a change counts
     (`immediately`, `end of billing period`, `end of term` or a date). `applyCredit` settles what
     a change bills with the account's open credit first. `reasonCodes` maps Limio's reason ids to
-    the reason codes set up in Zuora; without it the ids are sent as they are.
+    the reason codes set up in Zuora; without it the ids are sent as they are. `changePlan` has a
+    switch of one rate plan for one sent as Zuora's Change Plan instead of Remove and Add Product.
+    `cancellationPolicy` holds for cancellations without a date of their own. `refundOnCancel`
+    gives back what was paid beyond the end; `refundReasonCode` and `creditMemoReasonCode` are the
+    reason codes of that refund and of the credit memo.
 
     New orders: `oneSubscription` puts all offers of an order into one subscription.
     `priceChangeOption` says what a price of the order costs once its first term is over: Zuora's
     latest catalogue price, the same (`NoChange`), or `priceIncreasePercentage` more.
-    `giftOfferTypes` are the offer types that are gifts: billed by a debit memo with the reason
+    `serviceActivationAttribute` is the attribute of an offer whose subscription waits for an
+    `activation` order. `giftOfferTypes` are the offer types that are gifts: billed by a debit memo with the reason
     `giftReasonCode`, delivered by a subscription when they are redeemed.
 
     Payment: `invoicePaymentMethodId` is the method of those who pay by invoice, if Zuora needs
@@ -82,6 +88,9 @@ class ZuoraOptions(Options):
         default="UseLatestProductCatalogPricing", alias="priceChangeOption"
     )
     price_increase_percentage: float | None = Field(default=None, alias="priceIncreasePercentage")
+    service_activation_attribute: str = Field(
+        default="requires_service_activation__limio", alias="serviceActivationAttribute"
+    )
     gift_offer_types: tuple[str, ...] = Field(default=("gift",), alias="giftOfferTypes")
     gift_reason_code: str = Field(default="Gifting", alias="giftReasonCode")
     invoice_payment_method_id: str | None = Field(default=None, alias="invoicePaymentMethodId")
@@ -109,6 +118,13 @@ class ZuoraOptions(Options):
     )
     apply_credit: bool = Field(default=True, alias="applyCredit")
     reason_codes: Mapping[str, str] | None = Field(default=None, alias="reasonCodes")
+    change_plan: bool = Field(default=False, alias="changePlan")
+    cancellation_policy: Cancellation = Field(
+        default="EndOfCurrentTerm", alias="cancellationPolicy"
+    )
+    refund_on_cancel: bool = Field(default=False, alias="refundOnCancel")
+    refund_reason_code: str | None = Field(default=None, alias="refundReasonCode")
+    credit_memo_reason_code: str | None = Field(default=None, alias="creditMemoReasonCode")
     zuora_version: str = Field(default="2025-08-12", alias="zuoraVersion")
 
     @model_validator(mode="after")
