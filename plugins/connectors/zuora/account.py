@@ -1,31 +1,19 @@
 """Who is billed: an existing account, or a new one with its contacts and payment method."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
-from plugins.api import Step
-from plugins.connectors.zuora.custom_fields import custom_fields, given
+from plugins.api import Reply, Request, Step
+from plugins.connectors.zuora.asking import found, path_of
+from plugins.connectors.zuora.contacts import contact
+from plugins.connectors.zuora.custom_fields import account_fields, custom_fields, given
 from plugins.connectors.zuora.envelope import unfit
 from plugins.connectors.zuora.numbers import earlier, new_account_number
 from plugins.connectors.zuora.options import ZuoraOptions
+from plugins.connectors.zuora.payment_methods import Method
 from plugins.limio import first_text, handed_on, items, offer_attributes, part, parts, text
 from schemas.steps import ErrorKind
 
-_CONTACT = {
-    "address1": "address1",
-    "address2": "address2",
-    "city": "city",
-    "state": "state",
-    "county": "county",
-    "postalCode": "postalCode",
-    "country": "country",
-    "email": "personalEmail",
-    "workEmail": "workEmail",
-    "phone": "mobilePhone",
-    "workPhone": "workPhone",
-    "otherPhone": "otherPhone",
-}
-"""Limio's address members, and Zuora's names for them in an order."""
 _PERSON = frozenset(
     {"firstName", "lastName", "email", "workEmail", "phone", "workPhone", "otherPhone"}
 )
@@ -50,15 +38,40 @@ def account_number(step: Step[ZuoraOptions]) -> str:
     return existing_number(step) or new_account_number(step)
 
 
-def payment_method(order: Mapping[str, Any]) -> str | None:
-    """The method that the buyer made on Zuora's hosted page."""
-    return text(order, "payment", "zuora", "refId")
-
-
-def account_part(step: Step[ZuoraOptions]) -> dict[str, Any]:
+def account_part(step: Step[ZuoraOptions], method: Method | None) -> dict[str, Any]:
     """The member of the order that says whose it is."""
     existing = existing_number(step)
-    return {"existingAccountNumber": existing} if existing else {"newAccount": _new(step)}
+    if existing:
+        return {"existingAccountNumber": existing}
+    return {"newAccount": opened(step, method)}
+
+
+def opened(
+    step: Step[ZuoraOptions], method: Method | None, *, in_order: bool = True
+) -> dict[str, Any]:
+    """A new account; beside orders Zuora has other names for some of its members."""
+    order, options = step.order, step.options
+    delivered = part(order, "deliveryDetails")
+    billed = part(order, "billingDetails") or _place(delivered)
+    bill_to = contact(step, billed, in_order=in_order)
+    person = f"{bill_to['firstName']} {bill_to['lastName']}"
+    crm = (handed_on(step.context, "crmId"), text(order, "tracking", "accountId"))
+    named = given(customFields=custom_fields(step, "account")) if in_order else account_fields(step)
+    return given(
+        accountNumber=account_number(step),
+        name=first_text(text(order, "customerDetails", "companyName"), person),
+        currency=currency_of(step, next(iter(items(order)), None)),
+        billCycleDay=0,
+        # Zuora takes automatic payment with a method only, and a method with it only.
+        autoPay=method is not None,
+        hpmCreditCardPaymentMethodId=method.id if method else None,
+        paymentGateway=options.payment_gateway,
+        paymentTerm=options.payment_term,
+        crmId=first_text(text(step.mapped, "crmId"), *crm),
+        billToContact=bill_to,
+        soldToContact=contact(step, delivered or billed, in_order=in_order),
+        **named,
+    )
 
 
 def currency_of(step: Step[ZuoraOptions], item: Mapping[str, Any] | None) -> str:
@@ -75,49 +88,17 @@ def currency_of(step: Step[ZuoraOptions], item: Mapping[str, Any] | None) -> str
     return named
 
 
-def _new(step: Step[ZuoraOptions]) -> dict[str, Any]:
-    order, options = step.order, step.options
-    delivered = part(order, "deliveryDetails")
-    billed = part(order, "billingDetails") or _place(delivered)
-    method = payment_method(order)
-    bill_to = _contact(order, billed)
-    person = f"{bill_to['firstName']} {bill_to['lastName']}"
-    crm = (handed_on(step.context, "crmId"), text(order, "tracking", "accountId"))
-    return given(
-        accountNumber=account_number(step),
-        name=first_text(text(order, "customerDetails", "companyName"), person),
-        currency=currency_of(step, next(iter(items(order)), None)),
-        billCycleDay=0,
-        # Zuora takes automatic payment with a method only, and a method with it only.
-        autoPay=method is not None,
-        hpmCreditCardPaymentMethodId=method,
-        paymentGateway=options.payment_gateway,
-        paymentTerm=options.payment_term,
-        crmId=first_text(text(step.mapped, "crmId"), *crm),
-        billToContact=bill_to,
-        soldToContact=_contact(order, delivered or billed),
-        customFields=custom_fields(step, "account"),
-    )
+def read_account(
+    step: Step[ZuoraOptions], number: str
+) -> Generator[Request, Reply, Mapping[str, Any]]:
+    """What Zuora says of an account: `basicInfo`, `billingAndPayment`, the contacts."""
+    reply = yield from found(step, path_of("accounts", number))
+    if reply is None:
+        message = f"Zuora has no account {number!r}; check accountNumber"
+        raise unfit("account_unknown", message, ErrorKind.PERMANENT)
+    return {**part({"body": reply.body}, "body"), "basicInfo": reply["basicInfo"]}
 
 
 def _place(delivered: Mapping[str, Any]) -> dict[str, Any]:
     """Where something is delivered, without who receives it: a present is billed to the buyer."""
     return {name: value for name, value in delivered.items() if name not in _PERSON}
-
-
-def _contact(order: Mapping[str, Any], address: Mapping[str, Any]) -> dict[str, Any]:
-    """An order without any address still has a country and a buyer."""
-    buyer = part(order, "customerDetails")
-    first = first_text(text(address, "firstName"), text(buyer, "firstName"))
-    last = first_text(text(address, "lastName"), text(buyer, "lastName"))
-    if not (first or last):
-        message = "the order names nobody to bill; send customerDetails.lastName (or firstName)"
-        raise unfit("customer_missing", message, ErrorKind.PERMANENT)
-    reach = {
-        "country": first_text(text(address, "country"), text(order, "country")),
-        "email": first_text(text(address, "email"), text(buyer, "email")),
-        "phone": first_text(text(address, "phone"), text(buyer, "phone")),
-    }
-    members = {ours: reach.get(ours) or text(address, ours) for ours in _CONTACT}
-    named = {_CONTACT[ours]: value for ours, value in members.items()}
-    return given(firstName=first or last, lastName=last or first, **named)

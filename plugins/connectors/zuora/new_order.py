@@ -1,42 +1,63 @@
 """New order: account, contacts, subscriptions, invoice and payment in one Zuora order."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from datetime import date
 from typing import Any
-from urllib.parse import quote
 
 from plugins.api import Conversation, Done, Failed, Outcome, Reply, Request, Step, Unknown
+from plugins.connectors.zuora import gift
 from plugins.connectors.zuora.account import (
     account_number,
     account_part,
     currency_of,
     existing_number,
-    payment_method,
 )
-from plugins.connectors.zuora.custom_fields import (
-    custom_fields,
-    given,
-    order_fields,
-    rate_plan_fields,
-)
-from plugins.connectors.zuora.envelope import headers, not_found, refusal, unfit
+from plugins.connectors.zuora.asking import found, path_of
+from plugins.connectors.zuora.custom_fields import custom_fields, given, rate_plan_fields
+from plugins.connectors.zuora.envelope import headers, refusal, unfit
 from plugins.connectors.zuora.numbers import order_number, subscription_number
 from plugins.connectors.zuora.options import ZuoraOptions
+from plugins.connectors.zuora.payment_methods import (
+    Method,
+    apm_fields,
+    method_of,
+    profile,
+    taken_over,
+)
 from plugins.connectors.zuora.prices import subscribed
 from plugins.connectors.zuora.rate_plans import Plans, RatePlan, resolved
-from plugins.connectors.zuora.terms import start_of, terms_of, triggers
+from plugins.connectors.zuora.reference_fields import order_head
+from plugins.connectors.zuora.terms import (
+    has_term,
+    needs_activation,
+    start_of,
+    terms_of,
+    triggers,
+)
 from plugins.limio import items, part, parts, text
 from schemas.steps import ErrorKind
 
 _IN_FORCE = frozenset({"Completed", "Pending", "Draft", "Scheduled", "Executing"})
+_Sold = tuple[Mapping[str, Any], tuple[RatePlan, ...]]
 
 
 def perform(step: Step[ZuoraOptions]) -> Conversation:
-    """One order, with a look-up before it where an offer knows its rate plan by name only."""
+    """One order, with a look-up before it where something of the offer is not known.
+
+    A gift that is bought has no subscription yet: it is billed by a debit memo.
+    """
+    if gift.is_bought(step):
+        return (yield from gift.perform(step))
+    _check(step)
     plans = yield from resolved(step)
+    method = _method(step)
+    body = order_body(step, plans, method)
+    existing = existing_number(step)
+    if existing is not None:
+        yield from taken_over(step, existing, method)
     reply = yield Request.post(
         "/v1/orders",
-        order_body(step, plans),
+        body,
         call="create-order",
         query={"returnIds": "true"},
         headers=headers(step),
@@ -46,89 +67,112 @@ def perform(step: Step[ZuoraOptions]) -> Conversation:
 
 def look_up(step: Step[ZuoraOptions]) -> Conversation:
     """By our order number. What is adopted must be ours: the account tells."""
-    reply = yield _get(step, f"/v1/orders/{quote(order_number(step), safe='')}")
-    if not_found(reply):
+    if gift.is_bought(step):
+        return (yield from gift.look_up(step))
+    reply = yield from found(step, path_of("orders", order_number(step)))
+    if reply is None:
         return step.not_done()
-    problem = refusal(reply) or _foreign(step, reply["order"])
+    problem = _foreign(step, reply["order"])
     if problem is not None:
         return problem
     order = reply["order"]
     return Done(
-        **_numbers(order, account_number(step)),
+        **_numbers(step, order, account_number(step)),
         **(yield from _adopted(step)),
     )
 
 
-def order_body(step: Step[ZuoraOptions], plans: Plans) -> dict[str, Any]:
+def order_body(step: Step[ZuoraOptions], plans: Plans, method: Method | None) -> dict[str, Any]:
     """The order, a pure function of the step: a repetition sends the same bytes."""
-    found = items(step.order)
-    if not found:
-        message = "the order has no orderItems for zuora; check `items` of the plugin's entry"
-        raise unfit("items_missing", message, ErrorKind.PERMANENT)
-    account = account_part(step)
+    account = account_part(step, method)
     currency = text(part(account, "newAccount"), "currency")
+    sold = list(zip(items(step.order), plans, strict=True))
+    together = [sold] if step.options.one_subscription else [[one] for one in sold]
     return given(
-        orderDate=str(step.order["effective_date"]),
-        orderNumber=order_number(step),
-        customFields=order_fields(step),
+        **order_head(step),
         **account,
         subscriptions=[
-            _subscription(step, item, number, plans[number - 1], currency)
-            for number, item in enumerate(found, start=1)
+            _subscription(step, offers, position, currency, method)
+            for position, offers in enumerate(together, start=1)
         ],
-        processingOptions=_processing(step),
+        processingOptions=_processing(step, method),
     )
+
+
+def _check(step: Step[ZuoraOptions]) -> None:
+    """What can be known to be wrong before anything is asked."""
+    sold = items(step.order)
+    if not sold:
+        message = "the order has no orderItems for zuora; check `items` of the plugin's entry"
+        raise unfit("items_missing", message, ErrorKind.PERMANENT)
+    if not step.options.one_subscription:
+        return
+    terms = [terms_of(item, start_of(step, item)) for item in sold if has_term(item)]
+    if any(one != terms[0] for one in terms):
+        message = (
+            "the offers differ in term, renewal or start date, so they cannot be one subscription; "
+            "sell them in orders of their own, or switch oneSubscription off"
+        )
+        words = "These offers cannot be bought together. Please order them one by one."
+        raise unfit("terms_differ", message, ErrorKind.PERMANENT, words)
+
+
+def _method(step: Step[ZuoraOptions]) -> Method | None:
+    """Who redeems a gift pays nothing."""
+    return None if gift.is_redeemed(step) else method_of(step)
 
 
 def _subscription(
     step: Step[ZuoraOptions],
-    item: Mapping[str, Any],
+    offers: Sequence[_Sold],
     position: int,
-    plans: tuple[RatePlan, ...],
     account_currency: str | None,
+    method: Method | None,
 ) -> dict[str, Any]:
-    start, options, method = start_of(step, item), step.options, payment_method(step.order)
-    currency = currency_of(step, item)
+    # One-off offers beside recurring ones take the term of those.
+    leading = next((item for item, _ in offers if has_term(item)), offers[0][0])
+    start, options = start_of(step, leading), step.options
+    currency = currency_of(step, leading)
     own_currency = account_currency is not None and currency != account_currency
-    fields = rate_plan_fields(step, item)
+    own_method = options.payment_profiles and existing_number(step) is not None
+    redeemed = gift.is_redeemed(step)
     created = given(
         subscriptionNumber=subscription_number(step, position),
-        terms=terms_of(item, start),
+        terms=terms_of(leading, start, renews=not redeemed),
         subscribeToRatePlans=[
-            given(**entry, customFields=fields)
-            for entry in subscribed(step, item, plans, date.fromisoformat(start))
+            given(**entry, customFields=rate_plan_fields(step, item))
+            for item, plans in offers
+            for entry in subscribed(step, item, plans, date.fromisoformat(start), free=redeemed)
         ],
         invoiceSeparately=options.invoice_separately,
         currency=currency if own_currency else None,
         # A new account has the method as its default.
-        paymentProfile=given(paymentMethodId=method) if existing_number(step) else None,
+        paymentProfile=profile(step, method) if method and own_method else None,
     )
+    waits = any(needs_activation(step, item) for item, _ in offers)
     action = {
         "type": "CreateSubscription",
-        "triggerDates": triggers(start),
+        "triggerDates": triggers(start)[:1] if waits else triggers(start),
         "createSubscription": created,
     }
-    return given(customFields=_subscription_fields(step, method), orderActions=[action])
+    fields = {**apm_fields(step, method), **custom_fields(step, "subscription")}
+    return given(customFields=fields, orderActions=[action])
 
 
-def _subscription_fields(step: Step[ZuoraOptions], method: str | None) -> dict[str, Any]:
-    """The Advanced Payment Manager reads the method from the subscription."""
-    gateway = step.options.payment_gateway
-    apm = {"PaymentMethodId__c": method, "PaymentGateway__c": gateway if method else None}
-    return {**(given(**apm) if step.options.apm else {}), **custom_fields(step, "subscription")}
-
-
-def _processing(step: Step[ZuoraOptions]) -> dict[str, Any]:
-    options, method = step.options, payment_method(step.order)
+def _processing(step: Step[ZuoraOptions], method: Method | None) -> dict[str, Any]:
+    """A gift was billed when it was bought."""
+    options = step.options
     starts = [start_of(step, item) for item in items(step.order)]
     today = str(step.order["effective_date"])
+    billed = options.run_billing and not gift.is_redeemed(step)
+    collects = options.collect_payment and method is not None
     billing = {"targetDate": max(today, *starts), "documentDate": today}
-    collect = options.collect_payment and method is not None
+    paid_by = profile(step, method) if method and collects else None
     return given(
-        runBilling=options.run_billing,
-        collectPayment=collect,
-        billingOptions=billing if options.run_billing else None,
-        electronicPaymentOptions={"paymentMethodId": method} if collect else None,
+        runBilling=billed,
+        collectPayment=True if collects else None,
+        billingOptions=billing if billed else None,
+        electronicPaymentOptions=paid_by,
     )
 
 
@@ -137,16 +181,18 @@ def _done(step: Step[ZuoraOptions], reply: Reply) -> Outcome:
         message = f"Zuora answered for the order {reply['orderNumber']!r}, not for ours"
         return Unknown("order_number", message)
     return Done(
-        **_numbers(reply.body, str(reply["accountNumber"])),
+        **_numbers(step, reply.body, str(reply["accountNumber"])),
         **given(
             accountId=text(reply.body, "accountId"),
             invoiceNumbers=reply.body.get("invoiceNumbers"),
+            creditMemoNumbers=reply.body.get("creditMemoNumbers") or None,
             paymentNumber=text(reply.body, "paymentNumber"),
+            paidAmount=text(reply.body, "paidAmount"),
         ),
     )
 
 
-def _numbers(order: Mapping[str, Any], account: str) -> dict[str, Any]:
+def _numbers(step: Step[ZuoraOptions], order: Mapping[str, Any], account: str) -> dict[str, Any]:
     numbers = [str(one["subscriptionNumber"]) for one in parts(order, "subscriptions")]
     return given(
         accountNumber=account,
@@ -154,6 +200,7 @@ def _numbers(order: Mapping[str, Any], account: str) -> dict[str, Any]:
         status=text(order, "status"),
         subscriptionNumber=next(iter(numbers), None),
         subscriptionNumbers=numbers,
+        effectiveDate=min(start_of(step, item) for item in items(step.order)),
     )
 
 
@@ -173,21 +220,16 @@ def _adopted(step: Step[ZuoraOptions]) -> Generator[Request, Reply, dict[str, An
     """What the order itself does not tell. All that a new account has is this order's."""
     if existing_number(step) is not None:
         return {}
-    account = quote(account_number(step), safe="")
-    found = yield _get(step, f"/v1/accounts/{account}/summary")
-    if not_found(found) or refusal(found) is not None:
+    reply = yield from found(step, path_of("accounts", account_number(step), "summary"))
+    if reply is None:
         return {}
-    payments = _texts(found.body, "payments", "paymentNumber")
+    payments = _texts(reply.body, "payments", "paymentNumber")
     return given(
-        accountId=text(found.body, "basicInfo", "id"),
-        invoiceNumbers=_texts(found.body, "invoices", "invoiceNumber"),
+        accountId=text(reply.body, "basicInfo", "id"),
+        invoiceNumbers=_texts(reply.body, "invoices", "invoiceNumber"),
         paymentNumber=next(iter(payments), None),
     )
 
 
 def _texts(body: Any, members: str, name: str) -> list[str]:
-    return [found for one in parts(body, members) if (found := text(one, name))]
-
-
-def _get(step: Step[ZuoraOptions], path: str) -> Request:
-    return Request("GET", path, headers=headers(step), accept=frozenset({404}))
+    return [value for one in parts(body, members) if (value := text(one, name))]

@@ -8,6 +8,7 @@ from plugins.api import Step
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.limio import text
 
+_LONGEST_MEMO = 32
 _NOT_IN_NUMBER = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -25,6 +26,26 @@ def subscription_number(step: Step[ZuoraOptions], position: int) -> str:
 def new_account_number(step: Step[ZuoraOptions]) -> str:
     """One per order; numbers that begin with A are Zuora's own."""
     return f"W-{_reference(step)}"
+
+
+def debit_memo_number(step: Step[ZuoraOptions]) -> str:
+    """A gift's memo, found again by the reference that a refund of the gift names."""
+    return f"DM-{step.order['subscriptionReference']}"[:_LONGEST_MEMO]
+
+
+def credit_memo_number(step: Step[ZuoraOptions]) -> str:
+    """One per order that gives money back."""
+    return f"CM-{_reference(step)}{_suffix(step)}"[:_LONGEST_MEMO]
+
+
+def comment_of(step: Step[ZuoraOptions]) -> str:
+    """What memos and refunds carry where they have no number of ours."""
+    return f"order {step.order['id']}"
+
+
+def contact_nickname(step: Step[ZuoraOptions], use: str) -> str:
+    """Contacts have no number; their nickname tells ours from others."""
+    return f"{_reference(step)}-{use}"
 
 
 def earlier(step: Step[ZuoraOptions]) -> Mapping[str, Any] | None:

@@ -56,8 +56,8 @@ class ZuoraOptions(Options):
     `priceChangeOption` says what a price of the order costs once its first term is over: Zuora's
     latest catalogue price, the same (`NoChange`), or `priceIncreasePercentage` more.
     `serviceActivationAttribute` is the attribute of an offer whose subscription waits for an
-    `activation` order. `giftOfferTypes` are the offer types that are gifts: billed by a debit memo with the reason
-    `giftReasonCode`, delivered by a subscription when they are redeemed.
+    `activation` order. `giftOfferTypes` are the offer types that are gifts: billed by a debit
+    memo with the reason `giftReasonCode`, delivered by a subscription when they are redeemed.
 
     Payment: `invoicePaymentMethodId` is the method of those who pay by invoice, if Zuora needs
     one. `paymentGatewayId` is the gateway's id where Zuora wants that (`paymentGateway` is its

@@ -12,7 +12,7 @@ from plugins.connectors.zuora.envelope import unfit
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.connectors.zuora.rate_plans import Charge, RatePlan, prices_of
 from plugins.connectors.zuora.terms import later, period_of
-from plugins.limio import number, offer_type, text
+from plugins.limio import number, offer_attributes, offer_type, part, text
 
 _ONE_TIME, _RECURRING, _DISCOUNT = "OneTime", "Recurring", "discount"
 _PERIODS = {"Day": "Days", "Week": "Weeks", "Month": "Months", "Year": "Years"}
@@ -24,17 +24,28 @@ def subscribed(
     item: Mapping[str, Any],
     plans: Sequence[RatePlan],
     start: date | None = None,
+    *,
+    free: bool = False,
 ) -> list[dict[str, Any]]:
     """The rate plans as an order lists them, each with the prices that are for its charges.
 
-    `start` is the day from which a price with a delay counts, as after a free trial.
+    `start` is the day from which a price with a delay counts, as after a free trial. `free`: what
+    is paid already, as a gift that is redeemed, costs nothing.
     """
-    overrides = list(_overrides(step.options, item, plans, start))
+    sold = _given_away(item) if free else item
+    overrides = list(_overrides(step.options, sold, plans, start))
     entries: list[dict[str, Any]] = []
     for plan in plans:
         own = [override for holder, override in overrides if holder is plan]
         entries.append({**plan.reference, **({"chargeOverrides": own} if own else {})})
     return entries
+
+
+def _given_away(item: Mapping[str, Any]) -> dict[str, Any]:
+    free = [{**price, "value": 0} for price in prices_of(item)]
+    attributes = {**offer_attributes(item), "price__limio": free}
+    data = {**part(item, "offer", "data"), "attributes": attributes}
+    return {**item, "offer": {**part(item, "offer"), "data": data}}
 
 
 def _overrides(
@@ -55,6 +66,22 @@ def _overrides(
                 endDate=_end(price) if lowers else None,
             ),
         )
+
+
+def one_off_charges(
+    item: Mapping[str, Any], plans: Sequence[RatePlan]
+) -> list[tuple[Charge, Decimal]]:
+    """What a memo bills of an offer: each price once, for all of the quantity."""
+    prices = prices_of(item)
+    quantity, alone = _quantity(item), len(prices) == 1
+    found = []
+    for price in prices:
+        kinds = [{**price, "type": kind} for kind in (text(price, "type") or "", "one_off", "")]
+        every = [charge for plan in plans for charge in plan.charges]
+        fits = next((k for k in kinds if any(_fits(k, c, lowers=False) for c in every)), price)
+        _, charge = _charge_of(fits, plans, alone=alone, lowers=False)
+        found.append((charge, _amount(price) * quantity))
+    return found
 
 
 def _charge_of(

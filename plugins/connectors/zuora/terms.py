@@ -40,15 +40,30 @@ def triggers(start: str) -> list[dict[str, str]]:
     return [{"name": name, "triggerDate": start} for name in _TRIGGERS]
 
 
-def terms_of(item: Mapping[str, Any], start: str) -> dict[str, Any]:
+def has_term(item: Mapping[str, Any]) -> bool:
+    """Whether the offer runs for some time; a one-off sale does not."""
+    return bool(part(offer_attributes(item), "term__limio"))
+
+
+def term_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """How long the offer runs."""
+    term = part(offer_attributes(item), "term__limio")
+    return period_of(number(term.get("length")), text(term, "type"), "the offer's term__limio")
+
+
+def needs_activation(step: Step[ZuoraOptions], item: Mapping[str, Any]) -> bool:
+    """Whether the subscription waits for an `activation` order."""
+    flag = offer_attributes(item).get(step.options.service_activation_attribute)
+    return flag in (True, "true")
+
+
+def terms_of(item: Mapping[str, Any], start: str, *, renews: bool = True) -> dict[str, Any]:
     """The offer's term, renewed by the same; an offer without one runs until it is cancelled."""
-    attributes = offer_attributes(item)
-    term = part(attributes, "term__limio")
-    if not term:
+    if not has_term(item):
         return {"initialTerm": {"termType": "EVERGREEN", "startDate": start}}
-    period = period_of(number(term.get("length")), text(term, "type"), "the offer's term__limio")
+    attributes, period = offer_attributes(item), term_of(item)
     initial = {"termType": "TERMED", **period, "startDate": start}
-    if attributes.get("autoRenew__limio") not in (True, "true"):
+    if not renews or attributes.get("autoRenew__limio") not in (True, "true"):
         return {"initialTerm": initial, "autoRenew": False}
     renewal = {"renewalSetting": "RENEW_WITH_SPECIFIC_TERM", "renewalTerms": [period]}
     return {"initialTerm": initial, "autoRenew": True, **renewal}

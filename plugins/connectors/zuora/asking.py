@@ -1,0 +1,65 @@
+"""Single requests to Zuora, and what their replies say: there, not there, done, refused."""
+
+from collections.abc import Generator, Mapping
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+from plugins.api import Failed, PartnerSurpriseError, Reply, Request, Step, Unknown
+from plugins.connectors.zuora.envelope import StoppedError, errors, headers, not_found, refusal
+from plugins.connectors.zuora.options import ZuoraOptions
+from schemas.steps import ErrorKind
+
+Problem: TypeAlias = Failed | Unknown
+_REFUSED = frozenset({400, 404, 422})
+"""Zuora refuses with HTTP 200 or with one of these; a conversation may want to see either."""
+_BUSINESS_RULE = "30"
+
+
+def path_of(*parts: str) -> str:
+    """A path of Zuora's, with numbers and ids in it quoted."""
+    return "/".join(("", "v1", *(quote(part, safe="") for part in parts)))
+
+
+def found(
+    step: Step[ZuoraOptions], path: str, query: Mapping[str, str] | None = None
+) -> Generator[Request, Reply, Reply | None]:
+    """What Zuora has there; None: nothing."""
+    request = Request("GET", path, query=query, headers=headers(step), accept=frozenset({404}))
+    reply = yield request
+    if not_found(reply):
+        return None
+    problem = refusal(reply)
+    if problem is not None:
+        raise StoppedError(problem)
+    return reply
+
+
+def attempted(
+    step: Step[ZuoraOptions], method: str, path: str, body: Mapping[str, Any] | None, call: str
+) -> Generator[Request, Reply, Reply | Problem]:
+    """Ask for a change; a refusal is the conversation's to weigh."""
+    reply = yield Request(
+        method, path, body=body, call=call, headers=headers(step), accept=_REFUSED
+    )
+    if not reply.ok:
+        unnamed = Failed(ErrorKind.PERMANENT, f"http_{reply.status}", f"Zuora said {reply.status}")
+        return errors(reply) or unnamed
+    problem = refusal(reply)
+    if problem is None and reply["success"] is not True:
+        raise PartnerSurpriseError("the reply says neither success nor failure")
+    return problem or reply
+
+
+def done(
+    step: Step[ZuoraOptions], method: str, path: str, body: Mapping[str, Any] | None, call: str
+) -> Generator[Request, Reply, Reply]:
+    """A change that must be made, or the step ends."""
+    reply = yield from attempted(step, method, path, body, call)
+    if not isinstance(reply, Reply):
+        raise StoppedError(reply)
+    return reply
+
+
+def is_taken(problem: Problem) -> bool:
+    """Whether something of that number is there already: perhaps what an earlier attempt made."""
+    return isinstance(problem, Unknown) and problem.code.endswith(_BUSINESS_RULE)
