@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from plugins.api import (
     Conversation,
@@ -50,11 +50,6 @@ class CheckOptions(Options):
     statuses: tuple[str, ...] = Field(default=("Active",), min_length=1)
     endpoint: str | None = Field(default=None, pattern=r"^https?://[^/\s?#]+(/[^\s?#]*)?$")
     buyer_message: str = Field(default=_BUYER_MESSAGE, alias="buyerMessage", min_length=1)
-
-    @field_validator("statuses")
-    @classmethod
-    def _without_case(cls, statuses: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_plain(status) for status in statuses)
 
 
 class Wanted(NamedTuple):
@@ -207,7 +202,8 @@ def _stands(step: Step[CheckOptions], subscription: Mapping[str, Any]) -> bool:
     number = text(subscription, "subscriptionNumber") or text(subscription, "subscription") or ""
     ours = text(step.order, "subscriptionReference")
     is_ours = ours is not None and (number == ours or number.startswith(f"{ours}-"))
-    return not is_ours and _plain(text(subscription, "status") or "") in step.options.statuses
+    status = _plain(text(subscription, "status") or "")
+    return not is_ours and status in {_plain(one) for one in step.options.statuses}
 
 
 def _listed(
