@@ -64,7 +64,8 @@ def entitlements(step: Step[NoOptions]) -> Conversation:
         return subscription
     body: dict[str, Any] = {
         "order": step.order["id"],
-        "owner": text(step.order, "owner"),
+        # Who was matched to an existing person is granted as that person.
+        "owner": first_text(handed_on(step.context, "newOwner"), text(step.order, "owner")),
         "subscription": subscription,
         "entitlements": [{"$ref": path} for path in granted],
         "effectiveDate": _effective(step),
