@@ -169,6 +169,8 @@ def _connector(one: Connector) -> str:
         facts = ["The options say how long a step may take."]
     if manifest.personal:
         facts.append(f"Sealed outputs: {', '.join(map(code, manifest.personal))}.")
+    if one.previewer is not None:
+        facts.append("It previews orders.")
     options = f"### Options of {one.name}\n\n{members(manifest.options, nested=True)}"
     parts = (f"## {one.name}", manifest.summary, manifest.docs, " ".join(facts), options)
     return "\n\n".join(part for part in parts if part)
