@@ -1,11 +1,11 @@
 """Disturbs the calls of a journey in every way that a partner may, one at a time."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.journeys.expecting import changes, unfit_words
+from tests.journeys.comparing import ANOTHER, bare, changes
+from tests.journeys.expecting import unfit_words
 from tests.journeys.reading import Journey, Trouble
 from tests.journeys.travelling import Arrived
 from tests.journeys.wire import Passed
@@ -26,9 +26,6 @@ REFUSAL: Mapping[str, Any] = {"reason": 53200020, "message": "The value of a fie
 FINAL_OF_ZUORA = ("declined", REFUSAL)
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _ASKING = ("/v1/orders/preview", "/query")
-_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f-]{36}|[A-Za-z0-9]{15,18}(?=$|/)")
-# Made anew by every run, or counted by the partner for all that it does.
-_OWN_MARKS = re.compile(r"(?i)id$|.*(At|On|Time|Date[dD]?|Timestamp)$|(created|updated).*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ def disturbances(journey: Journey, plain: Arrived) -> list[Disturbance]:
     for passed in changing:
         for how, passes in _ways(passed):
             name = how if isinstance(how, str) else "refused"
-            trouble = Trouble(at=f"{passed.method} {_pattern(passed.at)}", how=how)
+            trouble = Trouble(at=f"{passed.method} {ANOTHER.sub('*', passed.at)}", how=how)
             first = passed is changing[0]
             if name not in journey.troubled:
                 found.setdefault(
@@ -62,6 +59,8 @@ def grievances(plain: Arrived, disturbed: Arrived, by: Disturbance) -> Iterator[
     """What is wrong with the disturbed journey."""
     carried = disturbed.carried
     assert carried is not None
+    if not carried.troubled:
+        yield "it befell no call"
     if by.passes:
         yield from _as_without(plain, disturbed)
         return
@@ -71,7 +70,7 @@ def grievances(plain: Arrived, disturbed: Arrived, by: Disturbance) -> Iterator[
     elif not any("follow_up" in out or "warnings" in out for out in carried.outputs.values()):
         yield f"the order is {state}, and nothing tells of the refusal"
     if by.first and failure is not None:
-        yield from changes(_bare(disturbed.before), _bare(disturbed.after), "state")
+        yield from changes(bare(disturbed.before), bare(disturbed.after), "state")
 
 
 def _as_without(plain: Arrived, disturbed: Arrived) -> Iterator[str]:
@@ -84,11 +83,11 @@ def _as_without(plain: Arrived, disturbed: Arrived) -> Iterator[str]:
         yield f"the order is {state}, without it {wanted}: {why}"
         yield from (f"  {one.call}: {one.status} {one.answer[:300]!r}" for one in carried.passed)
         return
-    yield from changes(_bare(plain.after), _bare(disturbed.after), "state")
+    yield from changes(bare(plain.after), bare(disturbed.after), "state")
     for step, output in before.outputs.items():
         now = carried.outputs.get(step, {})
         both = {name: value for name, value in output.items() if name in now}
-        yield from changes(_bare(both), _bare({name: now[name] for name in both}), f"output {step}")
+        yield from changes(bare(both), bare({name: now[name] for name in both}), f"output {step}")
 
 
 def _changes_something(passed: Passed) -> bool:
@@ -103,22 +102,3 @@ def _ways(passed: Passed) -> Iterator[tuple[Any, bool]]:
             yield how, True
         for final in FINAL_OF_ZUORA:
             yield final, False
-
-
-def _pattern(path: str) -> str:
-    """Ids that partners choose may be others in another run."""
-    return _ID.sub("*", path)
-
-
-def _bare(state: Any) -> Any:
-    """Without what differs between two runs that did the same."""
-    if isinstance(state, Mapping):
-        named = ((name, value) for name, value in state.items() if not _is_own(name, value))
-        return {_ID.sub("*", str(name)): _bare(value) for name, value in named}
-    if isinstance(state, list):
-        return [_bare(one) for one in state]
-    return _ID.sub("*", state) if isinstance(state, str) else state
-
-
-def _is_own(name: str, value: Any) -> bool:
-    return not isinstance(value, Mapping | list) and _OWN_MARKS.fullmatch(name) is not None

@@ -1,8 +1,9 @@
 """What a journey at its end should be, by its file; complaints where it is not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.journeys.comparing import changes
 from tests.journeys.filling import filled
 from tests.journeys.matching import differences
 from tests.journeys.travelling import Arrived
@@ -30,6 +31,8 @@ def _ended(arrived: Arrived) -> Iterator[str]:
         if wanted != "refused":
             yield f"the order was refused: {arrived.refused}"
         return
+    if arrived.journey.trouble and not carried.troubled:
+        yield "the trouble befell no call"
     state = carried.order.state.value
     if state != wanted:
         why = carried.failure(arrived.journey.plugin)
@@ -107,19 +110,3 @@ def _state(expected: Any, arrived: Arrived, at: str) -> Iterator[str]:
         yield from changes(arrived.before, arrived.after, at)
     else:
         yield from differences(expected, arrived.after, at)
-
-
-def changes(before: Any, after: Any, at: str) -> Iterator[str]:
-    """Where two states differ at all."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for name in sorted({*before, *after}):
-            yield from changes(before.get(name), after.get(name), f"{at}.{name}")
-    elif _are_lists(before, after) and len(before) == len(after):
-        for index, (one, other) in enumerate(zip(before, after, strict=True)):
-            yield from changes(one, other, f"{at}[{index}]")
-    elif before != after:
-        yield f"{at}: is {str(after)[:300]}, was {str(before)[:300]}"
-
-
-def _are_lists(*values: Any) -> bool:
-    return all(isinstance(value, Sequence) and not isinstance(value, str) for value in values)

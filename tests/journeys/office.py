@@ -66,13 +66,14 @@ def noon(day: str) -> datetime:
 
 @dataclass(frozen=True)
 class Carried:
-    """An order at its end, or at rest."""
+    """An order at its end, or at rest. `troubled`: the trouble on its way befell it."""
 
     order: Order
     document: Mapping[str, Any]
     outputs: Mapping[str, Mapping[str, Any]]
     events: tuple[str, ...]
     passed: tuple[Passed, ...]
+    troubled: bool
 
     def failure(self, plugin: str) -> Failure | None:
         """Why the plugin's step failed or is in doubt, else why any did."""
@@ -131,6 +132,7 @@ class Office:
             outputs=await self._outputs(order),
             events=tuple(type(one.fact).__name__ for one in events),
             passed=tuple(wire.passed),
+            troubled=any(wire.struck.values()),
         )
 
     async def _accepted(self, journey: Journey, document: Mapping[str, Any]) -> Event:

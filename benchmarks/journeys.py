@@ -1,0 +1,376 @@
+"""Orders of every type through the whole stack, while their partners misbehave: who ends wrong?
+
+`python -m benchmarks.journeys --orders 1000 --faults 0.05`. The orders are those of the files in
+tests/journeys. Each file is made once without faults; what the partners hold of it then is what
+they should hold of each of its copies. An order is wrong where they hold something else, or where
+it has come to no end although no person is needed.
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from aiokafka import AIOKafkaProducer
+
+from benchmarks.audit_sources import audited_log, statuses
+from benchmarks.auditor import Audit
+from benchmarks.measuring import show
+from benchmarks.partners import Partners, partners
+from benchmarks.stack import Stack, stack
+from benchmarks.stub import free_port
+from projections.store import Store
+from streams.core.order import Order, State
+from tests.journeys.comparing import bare
+from tests.journeys.filling import filled
+from tests.journeys.partners import STATEFUL
+from tests.journeys.reading import Journey, files, journey, journeys, merged
+from waybill.sandbox.testing import CREDENTIALS
+
+BUYER = "maren.tidewell@example.com"
+STEP_S = 4.0
+SETTLE_S = 900.0
+RETRY = {"attempts": 12, "first_s": 0.5, "longest_s": 5.0}
+AT_REST = frozenset({"complete", "failed", "cancelled", "in_doubt"})
+_REFERENCE = re.compile(r"(?<![A-Z2-9])[A-HJ-NP-Z2-9]{12}(?![A-Z2-9])")
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One order of a copy: whose file it is, and under which names its outputs go on."""
+
+    told: Journey
+    slug: str
+    order: Mapping[str, Any]
+    day: str
+    known: tuple[tuple[str, int], ...]
+
+
+@dataclass
+class Copy:
+    """One way through a file; `outputs` of its orders so far."""
+
+    name: str
+    number: int
+    links: list[Link]
+    outputs: list[Mapping[str, Any]] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+
+    @property
+    def order_type(self) -> str:
+        """Of the file."""
+        return self.name.partition("/")[0]
+
+    def external_id(self, at: int) -> str:
+        """Of its order number `at`."""
+        return f"{self.name}/{self.number}/{at}"
+
+
+def main(orders: int, faults: float) -> dict[str, Any]:
+    """One run; prints its figures and returns them."""
+    chains = {path_name: list(_links(told)) for path_name, told in _tales()}
+    each = sum(len(links) for links in chains.values())
+    copies = max(1, round(orders / each))
+    with tempfile.TemporaryDirectory() as name:
+        more = {"WAYBILL_SANDBOX": f"127.0.0.1:{free_port()}"}
+        with (
+            stack(Path(name) / "stack", _configuration(chains), **more) as running,
+            partners(running, 0) as world,
+        ):
+            running.start("projector")
+            running.start("worker")
+            running.ready("projector", "worker")
+            run = _Run(running, world, chains)
+            return asyncio.run(run.figures(copies, faults))
+
+
+def _tales() -> Iterator[tuple[str, Journey]]:
+    """The files that can be made again and again: orders only, with nothing in their way."""
+    for path in files():
+        told = journeys(path)[0]
+        if told.outcome == "completed" and all(
+            _is_repeatable(one) for one in (told, *_before(told))
+        ):
+            yield told.name, told
+
+
+def _before(told: Journey) -> Iterator[Journey]:
+    for entry in told.given:
+        if "order" in entry:
+            earlier = journey(entry["order"])
+            yield from (*_before(earlier), earlier)
+
+
+def _is_repeatable(told: Journey) -> bool:
+    plain = all("order" in one and not one.get("fails") for one in told.given)
+    return plain and not told.trouble and not told.undisturbed
+
+
+def _links(told: Journey) -> Iterator[Link]:
+    links: list[Link] = []
+
+    def add(one: Journey, day: str, order: Mapping[str, Any], options: Mapping[str, Any]) -> int:
+        known = []
+        for entry in one.given:
+            before = journey(entry["order"])
+            changed = merged(before.order, entry.get("change", {}))
+            at = add(before, entry.get("on", day), changed, entry.get("options", {}))
+            if "as" in entry:
+                known.append((str(entry["as"]), at))
+        links.append(Link(one, _slug(one, options), order, day, tuple(known)))
+        return len(links) - 1
+
+    add(told, told.today, told.order, {})
+    return iter(links)
+
+
+def _slug(told: Journey, options: Mapping[str, Any]) -> str:
+    return json.dumps([told.name, options], sort_keys=True)
+
+
+def _configuration(chains: Mapping[str, list[Link]]) -> dict[str, Any]:
+    """The sequence of each file, chosen by the processing type of its orders."""
+    overrides = {}
+    for link in (link for links in chains.values() for link in links):
+        options = json.loads(link.slug)[1]
+        sequence = [
+            _entry(entry, options if entry["name"] == link.told.plugin else {})
+            for entry in link.told.configuration["sequence"]
+        ]
+        post = [_entry(entry, {}) for entry in link.told.configuration.get("post", ())]
+        more = {"post": post} if post else {}
+        overrides[link.slug] = {"processing_type": link.slug, "sequence": sequence, **more}
+    return {
+        "version": 1,
+        "sequence": [{"name": "zuora"}],
+        "overrides": list(overrides.values()),
+    }
+
+
+def _entry(entry: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    own = merged(entry.get("options", {}), options)
+    return {"timeout": STEP_S, **entry, "options": own, "retry": RETRY}
+
+
+class _Run:
+    def __init__(self, running: Stack, world: Partners, chains: Mapping[str, list[Link]]) -> None:
+        self._running = running
+        self._world = world
+        self._chains = chains
+        self._sent = 0
+        self._store = Store.open(f"sqlite:///{running.folder / 'data' / 'waybill.sqlite'}")
+
+    async def figures(self, copies: int, faults: float) -> dict[str, Any]:
+        """The example of each file, then its copies with faults, then the comparison."""
+        examples = [Copy(name, 0, links) for name, links in self._chains.items()]
+        await self._make(examples)
+        began = time.monotonic()
+        self._misbehave(faults)
+        made = [
+            Copy(name, number, links)
+            for name, links in self._chains.items()
+            for number in range(1, copies + 1)
+        ]
+        await self._make(made)
+        seconds = time.monotonic() - began
+        struck = self._world.struck()
+        self._world.behave()
+        return self._compared(examples, made, seconds, struck)
+
+    def _misbehave(self, faults: float) -> None:
+        if faults > 0:
+            self._world.misbehave(faults)
+
+    async def _make(self, copies: list[Copy]) -> None:
+        """Order after order; those of one place in their copies together."""
+        producer = AIOKafkaProducer(bootstrap_servers=self._running.bootstrap, acks="all")
+        await producer.start()
+        for at in range(max(len(copy.links) for copy in copies)):
+            having = [copy for copy in copies if len(copy.links) > at]
+            names = self._catalogue()
+            for copy in having:
+                document = _document(copy, at, names)
+                value = json.dumps(document).encode()
+                await producer.send("orders", value, key=document["external_id"].encode())
+            await producer.flush()
+            self._sent += len(having)
+            await self._settled()
+            audit = await audited_log(self._running.bootstrap)
+            for copy in having:
+                _note(copy, at, audit)
+        await producer.stop()
+
+    async def _settled(self) -> None:
+        until = time.monotonic() + SETTLE_S
+        while time.monotonic() < until:
+            found = await asyncio.to_thread(statuses, self._store)
+            if sum(count for status, count in found.items() if status in AT_REST) >= self._sent:
+                return
+            await asyncio.sleep(0.5)
+        print("not settled:", found, flush=True)
+
+    def _catalogue(self) -> dict[str, dict[str, str]]:
+        token = self._ask("/zuora/oauth/token", urllib.parse.urlencode(CREDENTIALS).encode())
+        listed = self._ask("/zuora/v1/catalog/products", None, token["access_token"])
+        plans = [plan for one in listed["products"] for plan in one["productRatePlans"]]
+        charges = {
+            plan["name"]: plan["productRatePlanCharges"][0]["id"]
+            for plan in plans
+            if plan["productRatePlanCharges"]
+        }
+        return {"plan": {plan["name"]: plan["id"] for plan in plans}, "charge": charges}
+
+    def _ask(self, path: str, data: bytes | None = None, token: str | None = None) -> Any:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request(self._world.base + path, data, headers)
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return json.loads(reply.read())
+
+    def _compared(
+        self, examples: list[Copy], made: list[Copy], seconds: float, struck: Mapping[str, int]
+    ) -> dict[str, Any]:
+        states = {name: self._ask(f"/_state?partner={name}") for name in STATEFUL}
+        held = _by_copy(states, [*examples, *made])
+        wanted = {copy.name: held[copy.name, 0] for copy in examples}
+        wrong: dict[str, list[str]] = defaultdict(list)
+        counts: Counter[str] = Counter()
+        for copy in made:
+            counts[copy.order_type] += len(copy.links)
+            problem = _problem(copy, wanted[copy.name], held[copy.name, copy.number])
+            if problem is not None:
+                wrong[copy.order_type].append(f"{copy.name}/{copy.number}: {problem}")
+        return _shown(counts, wrong, seconds, struck)
+
+
+def _document(copy: Copy, at: int, catalogue: Mapping[str, Any]) -> dict[str, Any]:
+    link = copy.links[at]
+    names = {**catalogue, **{name: copy.outputs[place] for name, place in link.known}}
+    document = filled(link.order, names)
+    source = {**document.get("sourceDetails", {}), "processing_type": link.slug}
+    customer = dict(document.get("customerDetails", {}))
+    if customer.get("email") == BUYER:
+        customer["email"] = f"maren.{copy.number}.{crc32(copy.name.encode())}@example.com"
+    return {
+        "orderDate": link.day,
+        **document,
+        "customerDetails": customer,
+        "sourceDetails": source,
+        "external_id": copy.external_id(at),
+    }
+
+
+def _note(copy: Copy, at: int, audit: Audit) -> None:
+    [order_id] = audit.by_external_id[copy.external_id(at)]
+    order, link = audit.orders[order_id], copy.links[at]
+    accepted = order.accepted
+    copy.orders.append(order)
+    copy.outputs.append(
+        {
+            **order.context.get(link.told.plugin, {}),
+            "order_reference": accepted.order_reference,
+            "subscriptionReference": accepted.subscription_reference,
+            "id": order.id,
+            "owner": accepted.owner,
+        }
+    )
+
+
+def _by_copy(states: Mapping[str, Any], copies: list[Copy]) -> dict[tuple[str, int], list[str]]:
+    """What the partners hold of each copy: the records that name its numbers, or their accounts."""
+    owner = {
+        token: (copy.name, copy.number)
+        for copy in copies
+        for order in copy.orders
+        for token in (
+            order.accepted.order_reference,
+            order.accepted.subscription_reference,
+            order.accepted.owner,
+        )
+    }
+    records = [
+        (f"{partner}.{kind}", record)
+        for partner, state in states.items()
+        for kind, held in state.items()
+        if isinstance(held, Mapping | list)
+        for record in (held.values() if isinstance(held, Mapping) else held)
+    ]
+    found: dict[tuple[str, int], list[str]] = defaultdict(list)
+    texts = [(kind, json.dumps(record, sort_keys=True), record) for kind, record in records]
+    for tokens in (_REFERENCE, _ID):
+        left = []
+        for kind, text, record in texts:
+            whose = {owner[one] for one in tokens.findall(text) if one in owner}
+            if len(whose) != 1:
+                left.append((kind, text, record))
+                continue
+            [copy] = whose
+            owner |= dict.fromkeys(_ID.findall(_own_ids(record)), copy)
+            found[copy].append(f"{kind} {_plain(record)}")
+        texts = left
+    return {copy: sorted(lines) for copy, lines in found.items()}
+
+
+def _own_ids(record: Any) -> str:
+    """The ids that a record is called by, or whose account it is."""
+    if not isinstance(record, Mapping):
+        return ""
+    return " ".join(str(record.get(name)) for name in ("id", "accountId"))
+
+
+def _plain(record: Any) -> str:
+    text = json.dumps(bare(record), sort_keys=True)
+    return _REFERENCE.sub("*", re.sub(r"maren\.[\d.]+@", "maren@", text))
+
+
+def _problem(copy: Copy, wanted: list[str], held: list[str]) -> str | None:
+    last = copy.orders[-1]
+    if last.state is not State.COMPLETED:
+        failures = [one.failure for one in last.progress if one.failure is not None]
+        return f"is {last.state.value}: {failures[-1:]}"
+    if wanted == held:
+        return None
+    surplus = Counter(held) - Counter(wanted)
+    absent = Counter(wanted) - Counter(held)
+    return f"holds {list(surplus)[:2]} instead of {list(absent)[:2]}"
+
+
+def _shown(
+    counts: Counter[str],
+    wrong: Mapping[str, list[str]],
+    seconds: float,
+    struck: Mapping[str, int],
+) -> dict[str, Any]:
+    figures: dict[str, Any] = {
+        "orders": counts.total(),
+        "seconds": seconds,
+        "faults": sum(struck.values()),
+        "wrong end states": sum(map(len, wrong.values())),
+    }
+    figures |= {f"orders {name}": count for name, count in sorted(counts.items())}
+    figures |= {f"wrong {name}": len(lines) for name, lines in sorted(wrong.items())}
+    show(figures)
+    for lines in wrong.values():
+        for line in lines[:3]:
+            print(f"  {line[:1500]}")
+    return figures
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orders", type=int, default=1000)
+    parser.add_argument("--faults", type=float, default=0.05, help="share of calls that misbehave")
+    given = parser.parse_args()
+    found = main(given.orders, given.faults)
+    sys.exit(1 if found["wrong end states"] else 0)

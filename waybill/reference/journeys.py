@@ -1,0 +1,203 @@
+"""The reference page about journeys: what each plugin does with an order of each type.
+
+Its source are the connectors themselves: their examples are performed, and the functions that
+take part are read for the options that they look at and the errors that they may end in.
+"""
+
+import ast
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, TypeAlias
+
+from plugins.api import Connector, Conversation, Example, Reply, Request
+from plugins.registry import Registry
+from schemas.orders import ORDER_TYPES
+from waybill.reference.markdown import code, page, table
+
+_ANY = "any"
+_SHIPPED = "plugins.connectors."
+_CONNECTORS = f"{Path('plugins') / 'connectors'}"
+# Numbers and ids in a path: ours are capitals and digits, the partners' are hexadecimal.
+_NUMBER = re.compile(r"(?<=/)(?:[A-Z0-9][A-Z0-9-]{5,}|[0-9a-f]{32}|[A-Za-z0-9]{15,18})(?=/|$)")
+_CODE_AT: Mapping[str, int] = {"Failed": 1, "unfit": 0, "Unknown": 0}
+"""Where the code stands among the arguments."""
+
+_Place: TypeAlias = tuple[str, int]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is known of one plugin and one order type."""
+
+    calls: list[str] = field(default_factory=list)
+    options: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
+    by_type: bool = False
+
+
+def journeys() -> str:
+    """The page."""
+    registry = Registry.found()
+    shipped = [one for one in map(registry.get, registry.names()) if _is_ours(one)]
+    told = {one.name: _told(one, registry.examples(one.name)) for one in shipped}
+    sections = [_section(name, told) for name in (*ORDER_TYPES, _ANY)]
+    return page(
+        "Journeys",
+        "What becomes of an order of each type in each plugin. The calls are those of the "
+        "connectors' examples, in the order in which they first occur: not every order makes all "
+        "of them. `{...}` stands for a number or an id. `options` are those that the code looks "
+        "at on that way, `errors` those of our own that it may end in, besides the partner's "
+        "codes and what holds for every step ([error codes](error-codes.md)).",
+        "The files under `tests/journeys` tell each journey from what was before to what the "
+        "partners hold at the end; they are run by the tests.",
+        _overview(told),
+        *sections,
+    )
+
+
+def _overview(told: Mapping[str, Mapping[str, _Told]]) -> str:
+    rows = [
+        (
+            f"[{name}](#{name.replace('_', '_')})",
+            *(_mark(by_type, name) for by_type in told.values()),
+        )
+        for name in ORDER_TYPES
+    ]
+    return table(("order type", *told), rows)
+
+
+def _mark(by_type: Mapping[str, _Told], order_type: str) -> str:
+    """How many kinds of call; `any` where the type does not matter."""
+    known = by_type.get(order_type)
+    if known is not None:
+        return f"{len(known.calls)}" if known.calls else "none"
+    return "any" if _ANY in by_type else ""
+
+
+def _section(order_type: str, told: Mapping[str, Mapping[str, _Told]]) -> str:
+    rows = [
+        (
+            f"[{plugin}](connectors.md#{plugin.lower()})",
+            "<br>".join(map(code, known.calls)) or "none",
+            ", ".join(map(code, sorted(known.options))),
+            ", ".join(map(code, sorted(known.errors))),
+        )
+        for plugin, by_type in told.items()
+        if (known := by_type.get(order_type)) is not None
+    ]
+    if not rows:
+        return ""
+    title = "Whatever the type" if order_type == _ANY else order_type
+    return f"## {title}\n\n" + table(("plugin", "calls", "options", "errors"), rows)
+
+
+def _told(connector: Connector, examples: Iterable[Example]) -> dict[str, _Told]:
+    found: dict[str, _Told] = defaultdict(_Told)
+    for example in examples:
+        order_type = str(example.step.order.get("order_type", _ANY))
+        _perform(connector, example, found["new" if order_type == "submitted" else order_type])
+    if any(one.by_type for one in found.values()):
+        return dict(found)
+    both = _Told()
+    for one in found.values():
+        both.calls += [call for call in one.calls if call not in both.calls]
+        both.options |= one.options
+        both.errors |= one.errors
+    return {_ANY: both}
+
+
+def _perform(connector: Connector, example: Example, told: _Told) -> None:
+    """Has the example's conversation, and notes what it asks and which functions take part."""
+    places: set[_Place] = set()
+    for request in _watched(places, lambda: list(_asked(connector.perform(example.step), example))):
+        call = f"{request.method} {_NUMBER.sub('{...}', request.path)}"
+        if call not in told.calls:
+            told.calls.append(call)
+    fields = connector.manifest.options.model_fields
+    for file, line in places:
+        looked_at, errors, by_type = _functions(file).get(line, ((), (), False))
+        told.options |= {fields[name].alias or name for name in looked_at if name in fields}
+        told.errors |= set(errors)
+        told.by_type = told.by_type or by_type
+
+
+def _asked(talk: Conversation, example: Example) -> Iterator[Request]:
+    given: dict[str, int] = defaultdict(int)
+    try:
+        request = next(talk)
+        while True:
+            yield request
+            request = talk.send(_reply(example, request, given))
+    except StopIteration:
+        return
+
+
+def _reply(example: Example, request: Request, given: dict[str, int]) -> Reply:
+    key = request.call or f"{request.method} {request.path}"
+    scripted = example.replies[key]
+    if isinstance(scripted, Reply):
+        return scripted
+    given[key] += 1
+    return scripted[min(given[key], len(scripted)) - 1]
+
+
+def _watched(places: set[_Place], work: Callable[[], Sequence[Request]]) -> Sequence[Request]:
+    """The work's result; into `places` goes every function of a connector that it enters."""
+
+    def entered(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and _CONNECTORS in frame.f_code.co_filename:
+            places.add(_place(frame.f_code))
+
+    sys.setprofile(entered)
+    try:
+        return work()
+    finally:
+        sys.setprofile(None)
+
+
+def _place(entered: CodeType) -> _Place:
+    return entered.co_filename, entered.co_firstlineno
+
+
+@cache
+def _functions(file: str) -> Mapping[int, tuple[tuple[str, ...], tuple[str, ...], bool]]:
+    """By the line where it begins: the options, error codes and order types that it is about."""
+    found = {}
+    for node in ast.walk(ast.parse(Path(file).read_text())):
+        if isinstance(node, ast.FunctionDef):
+            line = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+            inner = list(ast.walk(node))
+            options = tuple(name for one in inner if (name := _option(one)))
+            errors = tuple(name for one in inner for name in _codes(one))
+            by_type = any(isinstance(n, ast.Constant) and n.value == "order_type" for n in inner)
+            found[line] = (options, errors, by_type)
+    return found
+
+
+def _option(node: ast.AST) -> str | None:
+    """`options.name`, or `step.options.name`."""
+    if not isinstance(node, ast.Attribute):
+        return None
+    holder = node.value
+    named = holder.attr if isinstance(holder, ast.Attribute) else getattr(holder, "id", "")
+    return node.attr if named == "options" else None
+
+
+def _codes(node: ast.AST) -> Iterator[str]:
+    if not isinstance(node, ast.Call):
+        return
+    place = _CODE_AT.get(getattr(node.func, "id", ""))
+    if place is not None and len(node.args) > place:
+        told = node.args[place]
+        if isinstance(told, ast.Constant) and isinstance(told.value, str):
+            yield told.value
+
+
+def _is_ours(connector: Connector) -> bool:
+    return connector.perform.__module__.startswith(_SHIPPED)
