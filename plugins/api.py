@@ -258,6 +258,7 @@ class Connector:
         Its requests carry no `call`. Members of its `Done`, all optional: `effectiveDate`,
         `currency`, `futureCharges` and `credits` (lists of `{date, amount, description, ...}`,
         amounts as text), `warnings` (texts). Further ones are shown as they are.
+        An empty one says that such an order is not previewed.
         """
         self.previewer = foretell
         return foretell
