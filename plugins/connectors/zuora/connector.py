@@ -14,6 +14,7 @@ from plugins.api import (
 )
 from plugins.connectors.zuora import new_order
 from plugins.connectors.zuora.envelope import StoppedError, errors
+from plugins.connectors.zuora.hooked import BEFORE_ORDER
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.limio import text
 from schemas.steps import ErrorKind
@@ -62,7 +63,8 @@ def zuora(step: Step[ZuoraOptions]) -> Conversation:
     if journey is None:
         return _no_journey(step)
     try:
-        return (yield from journey.perform(step))
+        talk, hook = journey.perform(step), step.options.before_zuora_order
+        return (yield from BEFORE_ORDER.around(talk, step, hook))
     except StoppedError as problem:
         return problem.outcome
 

@@ -6,6 +6,7 @@ from typing import Literal, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from plugins.api import Options
+from plugins.hooks import HookName
 
 CUSTOM_FIELD = r"^[A-Za-z][A-Za-z0-9_]*__c$"
 PAYPAL = ("PayPalEC", "PayPalNativeEC", "PayPalCP", "PayPalAdaptive")
@@ -71,6 +72,8 @@ class ZuoraOptions(Options):
     of the others: the credit stays open for a person to settle, the payment itself is refunded,
     the money is said to have been paid outside Zuora (as `externalRefundMethod`), or the step
     fails. `contactsPer` says whether a changed address is the account's or the subscription's.
+
+    `beforeZuoraOrder` names a hook of the tenant's that may change an order before it is sent.
     """
 
     collect_payment: bool = Field(default=False, alias="collectPayment")
@@ -125,6 +128,7 @@ class ZuoraOptions(Options):
     refund_on_cancel: bool = Field(default=False, alias="refundOnCancel")
     refund_reason_code: str | None = Field(default=None, alias="refundReasonCode")
     credit_memo_reason_code: str | None = Field(default=None, alias="creditMemoReasonCode")
+    before_zuora_order: HookName | None = Field(default=None, alias="beforeZuoraOrder")
     zuora_version: str = Field(default="2025-08-12", alias="zuoraVersion")
 
     @model_validator(mode="after")
