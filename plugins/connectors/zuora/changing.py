@@ -4,14 +4,15 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeAlias
-from urllib.parse import quote
 
 from plugins.api import Conversation, Done, Failed, Outcome, Reply, Request, Step, Unknown
+from plugins.connectors.zuora.asking import found, path_of
 from plugins.connectors.zuora.custom_fields import custom_fields, given
 from plugins.connectors.zuora.effective import Effective
-from plugins.connectors.zuora.envelope import StoppedError, headers, not_found, refusal
+from plugins.connectors.zuora.envelope import headers, refusal
 from plugins.connectors.zuora.numbers import order_number
 from plugins.connectors.zuora.options import ZuoraOptions
+from plugins.connectors.zuora.payment_methods import Method, profile
 from plugins.connectors.zuora.reference_fields import change_reason, notes, order_head
 from plugins.connectors.zuora.subscription import (
     OvertakenError,
@@ -46,6 +47,8 @@ Prepared: TypeAlias = Callable[
     [Step[ZuoraOptions], Subscription, Change], Generator[Request, Reply, Change]
 ]
 """What has to be done in Zuora before the order; gives the change that is then sent."""
+Again: TypeAlias = Callable[[Step[ZuoraOptions]], Conversation]
+"""Finds the order that an earlier attempt made."""
 
 
 def action(
@@ -56,19 +59,23 @@ def action(
 
 
 def carried_out(
-    step: Step[ZuoraOptions], planned: Planned, prepared: Prepared | None = None
+    step: Step[ZuoraOptions],
+    planned: Planned,
+    prepared: Prepared | None = None,
+    again: Again | None = None,
 ) -> Conversation:
     """Read the subscription, plan the change, send the order.
 
     A repeated step may meet its own doing: then the order is found, not made again.
     """
+    found_again = again or adopted
     subscription = yield from read(step)
     if subscription.order_number == order_number(step):
-        return (yield from adopted(step))
+        return (yield from found_again(step))
     try:
         change = yield from planned(step, subscription)
     except OvertakenError as overtaken:
-        earlier = yield from adopted(step)
+        earlier = yield from found_again(step)
         return earlier if isinstance(earlier, Done) else overtaken.outcome
     if prepared is not None:
         change = yield from prepared(step, subscription, change)
@@ -107,7 +114,7 @@ def order_body(
 
 
 def billing(
-    step: Step[ZuoraOptions], effective: Effective, method: str | None = None
+    step: Step[ZuoraOptions], effective: Effective, method: Method | None = None
 ) -> dict[str, Any]:
     """Bill what counts already; what counts later is left to the bill run of its day.
 
@@ -119,7 +126,7 @@ def billing(
     return billed(step, today, method)
 
 
-def billed(step: Step[ZuoraOptions], target: date, method: str | None = None) -> dict[str, Any]:
+def billed(step: Step[ZuoraOptions], target: date, method: Method | None = None) -> dict[str, Any]:
     """Bill up to the day `target`, and settle it with open credit first."""
     options = step.options
     collects = options.collect_payment and method is not None
@@ -131,7 +138,7 @@ def billed(step: Step[ZuoraOptions], target: date, method: str | None = None) ->
         applyCredit=True if credit else None,
         applicationOrder=credit,
         billingOptions={"targetDate": target.isoformat(), "documentDate": documented},
-        electronicPaymentOptions={"paymentMethodId": method} if collects else None,
+        electronicPaymentOptions=profile(step, method) if method and collects else None,
     )
 
 
@@ -141,6 +148,7 @@ def done(step: Step[ZuoraOptions], reply: Reply, change: Change) -> Outcome:
         message = f"Zuora answered for the order {reply['orderNumber']!r}, not for ours"
         return Unknown("order_number", message)
     warnings = [*change.warnings, *change.effective.warnings]
+    refund = next(iter(parts(reply.body, "refunds")), None)
     return Done(
         **_numbers(step, reply.body, str(reply["accountNumber"])),
         **given(
@@ -149,7 +157,9 @@ def done(step: Step[ZuoraOptions], reply: Reply, change: Change) -> Outcome:
             creditMemoNumbers=_list(reply, "creditMemoNumbers"),
             paymentNumber=text(reply.body, "paymentNumber"),
             paidAmount=text(reply.body, "paidAmount"),
-            effectiveDate=change.effective.date,
+            refundNumber=text(refund, "number"),
+            refundStatus=text(refund, "status"),
+            effectiveDate=change.effective.iso,
             warnings=warnings or None,
         ),
         **change.output,
@@ -158,11 +168,10 @@ def done(step: Step[ZuoraOptions], reply: Reply, change: Change) -> Outcome:
 
 def adopted(step: Step[ZuoraOptions]) -> Conversation:
     """Look for the order by our number. It must be for our subscription, and in force."""
-    path = f"/v1/orders/{quote(order_number(step), safe='')}"
-    reply = yield Request("GET", path, headers=headers(step), accept=frozenset({404}))
-    if not_found(reply):
+    reply = yield from found(step, path_of("orders", order_number(step)))
+    if reply is None:
         return step.not_done()
-    problem = refusal(reply) or _foreign(step, reply["order"])
+    problem = _foreign(step, reply["order"])
     if problem is not None:
         return problem
     order = reply["order"]
@@ -170,16 +179,6 @@ def adopted(step: Step[ZuoraOptions]) -> Conversation:
         **_numbers(step, order, text(order, "existingAccountNumber")),
         **given(effectiveDate=_counts_from(order)),
     )
-
-
-def rest_of(problem: StoppedError, rest: str) -> StoppedError:
-    """The same problem, with what it leaves behind."""
-    outcome = problem.outcome
-    if isinstance(outcome, Failed):
-        words = outcome.buyer_message
-        said = f"{outcome.message}; {rest}"
-        return StoppedError(Failed(outcome.kind, outcome.code, said, words))
-    return StoppedError(Unknown(outcome.code, f"{outcome.message}; {rest}"))
 
 
 def _numbers(
@@ -220,12 +219,10 @@ def _counts_from(order: Mapping[str, Any]) -> str | None:
         for at in parts(act, "triggerDates")
         if text(at, "name") == "ContractEffective"
     ]
-    days = [found for one in ends if (found := day(one))] or [
-        found for one in begins if (found := day(one))
-    ]
+    days = [at for one in ends if (at := day(one))] or [at for one in begins if (at := day(one))]
     return max(days).isoformat() if days else None
 
 
 def _list(reply: Reply, name: str) -> list[str] | None:
-    found = reply.body.get(name)
-    return [str(one) for one in found] if isinstance(found, list) and found else None
+    named = reply.body.get(name)
+    return [str(one) for one in named] if isinstance(named, list) and named else None

@@ -37,7 +37,7 @@ class Effective:
     warnings: tuple[str, ...] = ()
 
     @property
-    def date(self) -> str:
+    def iso(self) -> str:
         """As Zuora takes it."""
         return self.day.isoformat()
 
@@ -98,15 +98,15 @@ def _rule(
     return rule
 
 
-def _within_term(subscription: Subscription, wanted: date) -> Effective:
+def _within_term(subscription: Subscription, asked: date) -> Effective:
     start, end = subscription.term_start, subscription.term_end
-    moved = wanted
-    if end is not None and wanted > end:
+    moved = asked
+    if end is not None and asked > end:
         moved = end
-    elif start is not None and wanted < start:
+    elif start is not None and asked < start:
         moved = start
-    if moved == wanted:
-        return Effective(wanted)
+    if moved == asked:
+        return Effective(asked)
     term = f"{start or '...'} to {end or '...'}"
-    message = f"the effective date {wanted} is outside the term ({term}) and was moved to {moved}"
+    message = f"the effective date {asked} is outside the term ({term}) and was moved to {moved}"
     return Effective(moved, (message,))

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 from plugins.api import Failed, Reply, Request, Step
-from plugins.connectors.zuora.envelope import StoppedError, headers, not_found, refusal, unfit
+from plugins.connectors.zuora.asking import found, path_of
+from plugins.connectors.zuora.envelope import StoppedError, unfit
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.limio import day, number, part, parts, text
 from schemas.steps import ErrorKind
@@ -52,6 +52,11 @@ class SubscribedPlan:
     charges: tuple[SubscribedCharge, ...] = ()
 
     @property
+    def reference(self) -> dict[str, Any]:
+        """How an order puts the same plan on again."""
+        return {"productRatePlanId": self.product_rate_plan}
+
+    @property
     def is_active(self) -> bool:
         """A plan whose removal is booked cannot be changed any more, even before that day."""
         return not (self.last_change or "").startswith(_REMOVED)
@@ -80,6 +85,9 @@ class Subscription:
     end: date | None
     auto_renew: bool
     renewal_term: int | None
+    renewal_unit: str | None
+    current_term: int | None
+    current_unit: str | None
     renewal_setting: str | None
     scheduled_cancel: date | None
     cancelled_from: date | None
@@ -90,6 +98,16 @@ class Subscription:
     def active_plans(self) -> tuple[SubscribedPlan, ...]:
         """Those that are not removed."""
         return tuple(plan for plan in self.plans if plan.is_active)
+
+    @property
+    def period(self) -> dict[str, Any] | None:
+        """How long its terms are, as orders say it; None: Zuora does not tell."""
+        terms = (
+            (self.current_term, self.current_unit),
+            (self.renewal_term, self.renewal_unit),
+        )
+        known = ({"period": n, "periodType": unit} for n, unit in terms if n and unit)
+        return next(known, None)
 
     @property
     def charged_through(self) -> date | None:
@@ -118,23 +136,19 @@ def subscription_of(step: Step[ZuoraOptions]) -> str:
 
 def today_of(step: Step[ZuoraOptions]) -> date:
     """The order's day, fixed when it was accepted."""
-    found = day(text(step.order, "effective_date"))
-    if found is None:
+    today = day(text(step.order, "effective_date"))
+    if today is None:
         raise unfit("effective_date", "the order has no effective_date", ErrorKind.PERMANENT)
-    return found
+    return today
 
 
 def read(step: Step[ZuoraOptions]) -> Generator[Request, Reply, Subscription]:
     """Ask for the order's subscription."""
     wanted = subscription_of(step)
-    path = f"/v1/subscriptions/{quote(wanted, safe='')}"
-    reply = yield Request("GET", path, headers=headers(step), accept=frozenset({404}))
-    if not_found(reply):
+    reply = yield from found(step, path_of("subscriptions", wanted))
+    if reply is None:
         message = f"Zuora has no subscription {wanted!r}; check forSubscription of the order"
         raise unfit("subscription_unknown", message, ErrorKind.PERMANENT)
-    problem = refusal(reply)
-    if problem is not None:
-        raise StoppedError(problem)
     return _subscription(reply)
 
 
@@ -153,28 +167,31 @@ def overtaken(code: str, message: str, buyer_message: str | None = None) -> Over
 
 
 def _subscription(reply: Reply) -> Subscription:
-    found = part({"body": reply.body}, "body")
-    term_type = (text(found, "termType") or "").upper()
+    said = part({"body": reply.body}, "body")
+    term_type = (text(said, "termType") or "").upper()
     return Subscription(
         number=str(reply["subscriptionNumber"]),
-        id=text(found, "id"),
+        id=text(said, "id"),
         account_number=str(reply["accountNumber"]),
-        account_id=text(found, "accountId"),
-        status=text(found, "status"),
-        version=_whole(found, "version"),
-        order_number=text(found, "orderNumber"),
-        currency=text(found, "currency"),
+        account_id=text(said, "accountId"),
+        status=text(said, "status"),
+        version=_whole(said, "version"),
+        order_number=text(said, "orderNumber"),
+        currency=text(said, "currency"),
         is_evergreen=term_type == _EVERGREEN,
-        term_start=day(text(found, "termStartDate")),
-        term_end=None if term_type == _EVERGREEN else day(text(found, "termEndDate")),
-        end=day(text(found, "subscriptionEndDate")) or day(text(found, "termEndDate")),
-        auto_renew=found.get("autoRenew") is True,
-        renewal_term=_whole(found, "renewalTerm"),
-        renewal_setting=text(found, "renewalSetting"),
-        scheduled_cancel=day(text(found, "scheduledCancelDate")),
-        cancelled_from=_cancelled_from(found),
-        plans=tuple(_plan(plan) for plan in parts(found, "ratePlans")),
-        custom_fields={name: value for name, value in found.items() if name.endswith("__c")},
+        term_start=day(text(said, "termStartDate")),
+        term_end=None if term_type == _EVERGREEN else day(text(said, "termEndDate")),
+        end=day(text(said, "subscriptionEndDate")) or day(text(said, "termEndDate")),
+        auto_renew=said.get("autoRenew") is True,
+        renewal_term=_whole(said, "renewalTerm"),
+        renewal_unit=text(said, "renewalTermPeriodType"),
+        current_term=_whole(said, "currentTerm"),
+        current_unit=text(said, "currentTermPeriodType"),
+        renewal_setting=text(said, "renewalSetting"),
+        scheduled_cancel=day(text(said, "scheduledCancelDate")),
+        cancelled_from=_cancelled_from(said),
+        plans=tuple(_plan(plan) for plan in parts(said, "ratePlans")),
+        custom_fields={name: value for name, value in said.items() if name.endswith("__c")},
     )
 
 
@@ -201,13 +218,13 @@ def _charge(charge: Mapping[str, Any]) -> SubscribedCharge:
     )
 
 
-def _cancelled_from(found: Mapping[str, Any]) -> date | None:
+def _cancelled_from(said: Mapping[str, Any]) -> date | None:
     """The status history reaches into the future."""
-    history = parts(found, "statusHistory")
+    history = parts(said, "statusHistory")
     ended = [one for one in history if text(one, "status") == _CANCELLED]
     return day(text(ended[-1], "startDate")) if ended else None
 
 
-def _whole(found: Mapping[str, Any], name: str) -> int | None:
-    value = number(found.get(name))
+def _whole(said: Mapping[str, Any], name: str) -> int | None:
+    value = number(said.get(name))
     return None if value is None else int(value)

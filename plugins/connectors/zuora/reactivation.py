@@ -1,0 +1,69 @@
+"""A subscription whose cancellation is booked but has not come yet: that is taken back first."""
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from plugins.api import Reply, Request, Step
+from plugins.connectors.zuora.asking import done, found, path_of
+from plugins.connectors.zuora.changing import Change, Planned
+from plugins.connectors.zuora.envelope import unfit
+from plugins.connectors.zuora.options import ZuoraOptions
+from plugins.connectors.zuora.subscription import Subscription, read, today_of
+from plugins.limio import parts, text
+from schemas.steps import ErrorKind
+
+_IN_FORCE = frozenset({"Completed", "Pending", "Scheduled"})
+
+
+def clears_cancel(step: Step[ZuoraOptions], subscription: Subscription) -> dict[str, bool]:
+    """The member of the terms that takes a cancellation back that the terms have scheduled."""
+    at = subscription.scheduled_cancel
+    pending = at is not None and at > today_of(step)
+    return {"clearingScheduledCancelDate": True} if pending else {}
+
+
+def reactivated(
+    step: Step[ZuoraOptions], subscription: Subscription, change: Change, planned: Planned
+) -> Generator[Request, Reply, Change]:
+    """Delete the order that cancels, then plan the change on what is there again.
+
+    The change was planned before, so that what is wrong with it is known while the cancellation
+    still stands.
+    """
+    pending = subscription.pending_cancel(today_of(step))
+    if pending is None or clears_cancel(step, subscription):
+        return change
+    number = yield from _cancelling_order(step, subscription)
+    yield from done(step, "DELETE", path_of("orders", number), None, "delete-cancel-order")
+    return (yield from planned(step, (yield from read(step))))
+
+
+def _cancelling_order(
+    step: Step[ZuoraOptions], subscription: Subscription
+) -> Generator[Request, Reply, str]:
+    """The latest of the subscription's orders; another one cannot be deleted."""
+    reply = yield from found(step, path_of("orders", "subscription", subscription.number))
+    orders = [one for one in parts(reply and reply.body, "orders") if _stands(one)]
+    cancelling = [one for one in orders if _cancels(one, subscription.number)]
+    latest = max(cancelling, key=lambda one: text(one, "createdDate") or "", default=None)
+    number = text(latest, "orderNumber")
+    if number is None:
+        message = (
+            f"the subscription {subscription.number} ends on a day to come, but none of its "
+            "orders cancels it; take the cancellation back in Zuora, then retry the step"
+        )
+        raise unfit("cancel_order_unknown", message, ErrorKind.PERMANENT)
+    return number
+
+
+def _stands(order: Mapping[str, Any]) -> bool:
+    return text(order, "status") in _IN_FORCE
+
+
+def _cancels(order: Mapping[str, Any], subscription: str) -> bool:
+    return any(
+        text(act, "type") == "CancelSubscription"
+        for one in parts(order, "subscriptions")
+        if text(one, "subscriptionNumber") == subscription
+        for act in parts(one, "orderActions")
+    )
