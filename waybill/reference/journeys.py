@@ -9,13 +9,13 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, TypeAlias
 
-from plugins.api import Connector, Conversation, Example, Reply, Request
+from plugins.api import Connector, Conversation, Done, Example, Reply, Request
 from plugins.registry import Registry
 from schemas.orders import ORDER_TYPES
 from waybill.reference.markdown import code, page, table
@@ -24,7 +24,10 @@ _ANY = "any"
 _SHIPPED = "plugins.connectors."
 _CONNECTORS = f"{Path('plugins') / 'connectors'}"
 # Numbers and ids in a path: ours are capitals and digits, the partners' are hexadecimal.
-_NUMBER = re.compile(r"(?<=/)(?:[A-Z0-9][A-Z0-9-]{5,}|[0-9a-f]{32}|[A-Za-z0-9]{15,18})(?=/|$)")
+_NUMBER = re.compile(
+    r"(?<=/)(?:[A-Z0-9][A-Z0-9-]{5,}|[A-Z]{1,2}-[A-Z0-9-]+|id-\w+|[0-9a-f]{32}|[A-Za-z0-9]{15,18})"
+    r"(?=/|$)"
+)
 _CODE_AT: Mapping[str, int] = {"Failed": 1, "unfit": 0, "Unknown": 0}
 """Where the code stands among the arguments."""
 
@@ -33,12 +36,13 @@ _Place: TypeAlias = tuple[str, int]
 
 @dataclass(slots=True)
 class _Told:
-    """What is known of one plugin and one order type."""
+    """What is known of one plugin and one order type. `takes`: it does something with them."""
 
     calls: list[str] = field(default_factory=list)
     options: set[str] = field(default_factory=set)
     errors: set[str] = field(default_factory=set)
     by_type: bool = False
+    takes: bool = False
 
 
 def journeys() -> str:
@@ -54,6 +58,8 @@ def journeys() -> str:
         "of them. `{...}` stands for a number or an id. `options` are those that the code looks "
         "at on that way, `errors` those of our own that it may end in, besides the partner's "
         "codes and what holds for every step ([error codes](error-codes.md)).",
+        "In the overview: how many kinds of call there are; `nothing` where the plugin has nothing "
+        "to do, `no` where it refuses orders of the type, `any` where the type does not matter.",
         "The files under `tests/journeys` tell each journey from what was before to what the "
         "partners hold at the end; they are run by the tests.",
         _overview(told),
@@ -64,7 +70,7 @@ def journeys() -> str:
 def _overview(told: Mapping[str, Mapping[str, _Told]]) -> str:
     rows = [
         (
-            f"[{name}](#{name.replace('_', '_')})",
+            f"[{name}](#{name})",
             *(_mark(by_type, name) for by_type in told.values()),
         )
         for name in ORDER_TYPES
@@ -73,11 +79,13 @@ def _overview(told: Mapping[str, Mapping[str, _Told]]) -> str:
 
 
 def _mark(by_type: Mapping[str, _Told], order_type: str) -> str:
-    """How many kinds of call; `any` where the type does not matter."""
+    """How many kinds of call; `any`: whatever the type; `no`: refused."""
     known = by_type.get(order_type)
-    if known is not None:
-        return f"{len(known.calls)}" if known.calls else "none"
-    return "any" if _ANY in by_type else ""
+    if known is None:
+        return "any"
+    if not known.takes:
+        return "no"
+    return f"{len(known.calls)}" if known.calls else "nothing"
 
 
 def _section(order_type: str, told: Mapping[str, Mapping[str, _Told]]) -> str:
@@ -89,7 +97,7 @@ def _section(order_type: str, told: Mapping[str, Mapping[str, _Told]]) -> str:
             ", ".join(map(code, sorted(known.errors))),
         )
         for plugin, by_type in told.items()
-        if (known := by_type.get(order_type)) is not None
+        if (known := by_type.get(order_type)) is not None and known.calls
     ]
     if not rows:
         return ""
@@ -97,25 +105,40 @@ def _section(order_type: str, told: Mapping[str, Mapping[str, _Told]]) -> str:
     return f"## {title}\n\n" + table(("plugin", "calls", "options", "errors"), rows)
 
 
-def _told(connector: Connector, examples: Iterable[Example]) -> dict[str, _Told]:
+def _told(connector: Connector, examples: Sequence[Example]) -> dict[str, _Told]:
     found: dict[str, _Told] = defaultdict(_Told)
     for example in examples:
         order_type = str(example.step.order.get("order_type", _ANY))
         _perform(connector, example, found["new" if order_type == "submitted" else order_type])
-    if any(one.by_type for one in found.values()):
-        return dict(found)
-    both = _Told()
-    for one in found.values():
+    if not any(one.by_type for one in found.values()):
+        return {_ANY: _together(found.values())}
+    for order_type in ORDER_TYPES:
+        if order_type not in found:
+            for example in examples:
+                _perform(connector, _as(order_type, example), found[order_type])
+    return dict(found)
+
+
+def _together(told: Iterable[_Told]) -> _Told:
+    both = _Told(takes=True)
+    for one in told:
         both.calls += [call for call in one.calls if call not in both.calls]
         both.options |= one.options
         both.errors |= one.errors
-    return {_ANY: both}
+    return both
+
+
+def _as(order_type: str, example: Example) -> Example:
+    """The example with an order of another type, where the connector shows none of that one."""
+    order = {**example.step.order, "order_type": order_type}
+    return replace(example, step=replace(example.step, order=order))
 
 
 def _perform(connector: Connector, example: Example, told: _Told) -> None:
     """Has the example's conversation, and notes what it asks and which functions take part."""
     places: set[_Place] = set()
-    for request in _watched(places, lambda: list(_asked(connector.perform(example.step), example))):
+    talk = connector.perform(example.step)
+    for request in _watched(places, lambda: list(_asked(talk, example, told))):
         call = f"{request.method} {_NUMBER.sub('{...}', request.path)}"
         if call not in told.calls:
             told.calls.append(call)
@@ -127,21 +150,26 @@ def _perform(connector: Connector, example: Example, told: _Told) -> None:
         told.by_type = told.by_type or by_type
 
 
-def _asked(talk: Conversation, example: Example) -> Iterator[Request]:
+def _asked(talk: Conversation, example: Example, told: _Told) -> Iterator[Request]:
+    """Until its end, or until it asks for what the example does not answer."""
     given: dict[str, int] = defaultdict(int)
     try:
         request = next(talk)
         while True:
             yield request
-            request = talk.send(_reply(example, request, given))
-    except StopIteration:
-        return
+            reply = _reply(example, request, given)
+            if reply is None:
+                told.takes = True
+                return
+            request = talk.send(reply)
+    except StopIteration as end:
+        told.takes = told.takes or isinstance(end.value, Done)
 
 
-def _reply(example: Example, request: Request, given: dict[str, int]) -> Reply:
+def _reply(example: Example, request: Request, given: dict[str, int]) -> Reply | None:
     key = request.call or f"{request.method} {request.path}"
-    scripted = example.replies[key]
-    if isinstance(scripted, Reply):
+    scripted = example.replies.get(key)
+    if scripted is None or isinstance(scripted, Reply):
         return scripted
     given[key] += 1
     return scripted[min(given[key], len(scripted)) - 1]
