@@ -59,14 +59,18 @@ def is_bought(step: Step[ZuoraOptions]) -> bool:
 
 def perform(step: Step[ZuoraOptions]) -> Conversation:
     """An account with its payment method, a debit memo, and the payment where that is wanted."""
-    plans = yield from resolved(step)
-    bill, method = _bill(step, plans), method_of(step)
+    bill, method = (yield from planned(step)), method_of(step)
     account = yield from _account(step, method)
     memo = yield from _billed(step, bill, account)
     paid: dict[str, Any] = {}
     if step.options.collect_payment and method is not None:
         paid = yield from _collected(step, memo, method)
     return Done(**_output(bill.currency, memo), **account, **paid)
+
+
+def planned(step: Step[ZuoraOptions]) -> Generator[Request, Reply, Bill]:
+    """What the buyer will owe; nothing is changed."""
+    return _bill(step, (yield from resolved(step)))
 
 
 def look_up(step: Step[ZuoraOptions]) -> Conversation:

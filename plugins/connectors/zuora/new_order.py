@@ -48,13 +48,10 @@ def perform(step: Step[ZuoraOptions]) -> Conversation:
     """
     if gift.is_bought(step):
         return (yield from gift.perform(step))
-    _check(step)
-    plans = yield from resolved(step)
-    method = _method(step)
-    body = order_body(step, plans, method)
+    body = yield from planned(step)
     existing = existing_number(step)
     if existing is not None:
-        yield from taken_over(step, existing, method)
+        yield from taken_over(step, existing, _method(step))
     reply = yield Request.post(
         "/v1/orders",
         body,
@@ -63,6 +60,13 @@ def perform(step: Step[ZuoraOptions]) -> Conversation:
         headers=headers(step),
     )
     return refusal(reply) or _done(step, reply)
+
+
+def planned(step: Step[ZuoraOptions]) -> Generator[Request, Reply, dict[str, Any]]:
+    """The order as it will be sent; nothing is changed."""
+    _check(step)
+    plans = yield from resolved(step)
+    return order_body(step, plans, _method(step))
 
 
 def look_up(step: Step[ZuoraOptions]) -> Conversation:

@@ -62,11 +62,13 @@ class ZuoraOptions(Options):
 
     Payment: `invoicePaymentMethodId` is the method of those who pay by invoice, if Zuora needs
     one. `paymentGatewayId` is the gateway's id where Zuora wants that (`paymentGateway` is its
-    name). `apm` fills `apmPaymentMethodField` and `apmPaymentGatewayField` of the subscription;
-    `paymentProfiles` its payment profile, where its method is not the account's default.
+    name). A method that comes with an order of an existing account becomes that account's default,
+    unless subscriptions have methods of their own: `apm` fills `apmPaymentMethodField` and
+    `apmPaymentGatewayField` of the subscription, `paymentProfiles` its payment profile.
     `keepPaymentMethods` off removes the old method when it is changed.
 
-    Refunds and credits: `refundRatePlan` is the rate plan whose one-off charge they are booked
+    Refunds and credits: at most the price of what the subscription has now is given back, unless
+    `refundAbovePrice` is on. `refundRatePlan` is the rate plan whose one-off charge they are booked
     on, where the order names no other. `nonReferencedRefunds` are the types of payment methods
     that the gateway refunds to without naming a payment. `onRefundNotPossible` says what becomes
     of the others: the credit stays open for a person to settle, the payment itself is refunded,
@@ -104,7 +106,7 @@ class ZuoraOptions(Options):
     apm_payment_gateway_field: str | None = Field(
         default="PaymentGateway__c", alias="apmPaymentGatewayField", pattern=CUSTOM_FIELD
     )
-    payment_profiles: bool = Field(default=True, alias="paymentProfiles")
+    payment_profiles: bool = Field(default=False, alias="paymentProfiles")
     keep_payment_methods: bool = Field(default=True, alias="keepPaymentMethods")
     refund_rate_plan: str | RatePlanIds | None = Field(default=None, alias="refundRatePlan")
     non_referenced_refunds: tuple[str, ...] = Field(
@@ -114,6 +116,7 @@ class ZuoraOptions(Options):
     on_refund_not_possible: Literal["leave_credit", "referenced", "external", "fail"] = Field(
         default="leave_credit", alias="onRefundNotPossible"
     )
+    refund_above_price: bool = Field(default=False, alias="refundAbovePrice")
     external_refund_method: ExternalMethod = Field(default="Other", alias="externalRefundMethod")
     contacts_per: Literal["account", "subscription"] = Field(default="account", alias="contactsPer")
     effective_date_attribute: str = Field(

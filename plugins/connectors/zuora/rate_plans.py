@@ -50,12 +50,15 @@ Plans: TypeAlias = list[tuple[RatePlan, ...]]
 
 
 def resolved(
-    step: Step[ZuoraOptions], among: Sequence[Mapping[str, Any]] | None = None
+    step: Step[ZuoraOptions],
+    among: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    charged: bool = False,
 ) -> Generator[Request, Reply, Plans]:
     """The rate plans of all the order's items (or of those given), with what Zuora says of them.
 
     One request for those that only have a name, and one for those whose charges must be known
-    because the item has prices for them.
+    because the item has prices for them (or in any case: `charged`).
     """
     sold = items(step.order) if among is None else among
     wanted = [_named_by(item, index) for index, item in enumerate(sold)]
@@ -63,7 +66,8 @@ def resolved(
     names = sorted({p.name for plans in known for p in plans if p.is_unknown and p.name})
     found = (yield from _looked_up(step, "name", names)) if names else {}
     known = [tuple(found.get(p.name or "", p) if p.is_unknown else p for p in ps) for ps in known]
-    priced = [plans for item, plans in zip(sold, known, strict=True) if _asks_for_charges(item)]
+    both = zip(sold, known, strict=True)
+    priced = [plans for item, plans in both if charged or _asks_for_charges(item)]
     ids = sorted({p.id for plans in priced for p in plans if p.id and not p.charges})
     more = (yield from _looked_up(step, "id", ids)) if ids else {}
     return [

@@ -64,7 +64,7 @@ def order_head(step: Step[ZuoraOptions]) -> dict[str, Any]:
         orderDate=str(step.order["effective_date"]),
         orderNumber=order_number(step),
         category="NewSales",
-        reasonCode=_reason_code(step),
+        reasonCode=reason_code(step),
         customFields=order_fields(step),
     )
 
@@ -88,7 +88,8 @@ def reason_fields(step: Step[ZuoraOptions]) -> dict[str, Any]:
     return given(CancellationReason__c=text(_reason(step), "id"))
 
 
-def _reason_code(step: Step[ZuoraOptions]) -> str | None:
+def reason_code(step: Step[ZuoraOptions]) -> str | None:
+    """The reason, as the tenant has set it up in Zuora."""
     reason, codes = text(_reason(step), "id"), step.options.reason_codes
     if reason is None or codes is None:
         return reason[:_LONGEST_REASON] if reason else None
