@@ -8,6 +8,7 @@ from plugins.connectors.zuora.changing import Change, billing, carried_out
 from plugins.connectors.zuora.effective import Effective, effective
 from plugins.connectors.zuora.envelope import unfit
 from plugins.connectors.zuora.options import ZuoraOptions
+from plugins.connectors.zuora.previewing import foretold
 from plugins.connectors.zuora.rate_plans import resolved
 from plugins.connectors.zuora.reference_fields import reason_fields
 from plugins.connectors.zuora.replacing import added
@@ -24,6 +25,11 @@ from schemas.steps import ErrorKind
 def perform(step: Step[ZuoraOptions]) -> Conversation:
     """One order."""
     return (yield from carried_out(step, planned))
+
+
+def preview(step: Step[ZuoraOptions]) -> Conversation:
+    """What it would cost, and from when."""
+    return (yield from foretold(step, planned))
 
 
 def planned(

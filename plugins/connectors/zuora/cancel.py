@@ -14,7 +14,7 @@ from plugins.connectors.zuora.custom_fields import given
 from plugins.connectors.zuora.effective import Effective, Policy, taken, wanted
 from plugins.connectors.zuora.envelope import unfit
 from plugins.connectors.zuora.options import ZuoraOptions
-from plugins.connectors.zuora.previewing import balance_of, previewed
+from plugins.connectors.zuora.previewing import balance_of, foretold, previewed
 from plugins.connectors.zuora.reference_fields import reason_fields
 from plugins.connectors.zuora.subscription import (
     Subscription,
@@ -65,6 +65,12 @@ def look_up(step: Step[ZuoraOptions]) -> Conversation:
     subscription = yield from read(step)
     refund = yield from _refund_found(step, subscription)
     return Done(**outcome.output, **refund)
+
+
+def preview(step: Step[ZuoraOptions]) -> Conversation:
+    """What would be given back, and the day of the end."""
+    _require_permission(step)
+    return (yield from foretold(step, planned))
 
 
 def planned(

@@ -16,6 +16,7 @@ from plugins.connectors.zuora.payment_methods import (
     profile,
     taken_over,
 )
+from plugins.connectors.zuora.previewing import foretold
 from plugins.connectors.zuora.prices import subscribed
 from plugins.connectors.zuora.rate_plans import RatePlan, resolved
 from plugins.connectors.zuora.reactivation import clears_cancel, reactivated
@@ -36,6 +37,11 @@ _NO_OFFER = "the order has no orderItems for zuora, so nothing says which offer 
 def perform(step: Step[ZuoraOptions]) -> Conversation:
     """One order; a cancellation that has not come yet is taken back, a new method attached."""
     return (yield from carried_out(step, planned, _prepared))
+
+
+def preview(step: Step[ZuoraOptions]) -> Conversation:
+    """What it would cost, and from when."""
+    return (yield from foretold(step, planned))
 
 
 def planned(

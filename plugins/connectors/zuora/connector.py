@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from plugins.api import (
     Conversation,
+    Done,
     Failed,
     Idempotency,
     Manifest,
@@ -12,7 +13,23 @@ from plugins.api import (
     Step,
     connector,
 )
-from plugins.connectors.zuora import new_order
+from plugins.connectors.zuora import (
+    activation,
+    add_offer,
+    cancel,
+    change_address,
+    change_offer,
+    change_payment,
+    credit,
+    customer_details,
+    external,
+    foretelling,
+    new_order,
+    refund,
+    renew,
+    update_subscription,
+)
+from plugins.connectors.zuora.changing import adopted
 from plugins.connectors.zuora.envelope import StoppedError, errors
 from plugins.connectors.zuora.hooked import BEFORE_ORDER
 from plugins.connectors.zuora.options import ZuoraOptions
@@ -24,19 +41,45 @@ _KEY_KEPT_S = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """How an order of one type goes through Zuora, and how its outcome is found out."""
+    """How an order of one type goes through Zuora, and how its outcome is found out.
+
+    `preview` tells what it would cost, where Zuora can say so.
+    """
 
     perform: Callable[[Step[ZuoraOptions]], Conversation]
     look_up: Callable[[Step[ZuoraOptions]], Conversation]
+    preview: Callable[[Step[ZuoraOptions]], Conversation] | None = None
 
 
-_NEW_ORDER = Journey(new_order.perform, new_order.look_up)
-JOURNEYS: Mapping[str, Journey] = {"new": _NEW_ORDER, "submitted": _NEW_ORDER}
+_NEW = Journey(new_order.perform, new_order.look_up, foretelling.new)
+JOURNEYS: Mapping[str, Journey] = {
+    "new": _NEW,
+    "submitted": _NEW,
+    "change_offer": Journey(change_offer.perform, adopted, change_offer.preview),
+    "add_offer": Journey(add_offer.perform, adopted, add_offer.preview),
+    "cancel_subscription": Journey(cancel.perform, cancel.look_up, cancel.preview),
+    "renew": Journey(renew.perform, renew.look_up, renew.preview),
+    "update_subscription": Journey(
+        update_subscription.perform, adopted, update_subscription.preview
+    ),
+    "refund": Journey(refund.perform, refund.look_up),
+    "credit": Journey(credit.perform, credit.look_up),
+    "change_address": Journey(change_address.perform, change_address.look_up),
+    "change_payment": Journey(change_payment.perform, change_payment.look_up),
+    "update_customer_details": Journey(customer_details.perform, customer_details.look_up),
+    "refund": Journey(refund.perform, refund.look_up, foretelling.money_back),
+    "credit": Journey(credit.perform, credit.look_up, foretelling.money_back),
+    "change_address": Journey(change_address.perform, change_address.look_up),
+    "change_payment": Journey(change_payment.perform, change_payment.look_up),
+    "update_customer_details": Journey(customer_details.perform, customer_details.look_up),
+    "activation": Journey(activation.perform, activation.look_up),
+    "external": Journey(external.perform, external.perform),
+}
 
 MANIFEST = Manifest(
     name="zuora",
     service="zuora",
-    summary="Opens the account and the subscriptions in one Zuora order.",
+    summary="Sells, changes and ends subscriptions in Zuora, with their accounts and payments.",
     idempotency=Idempotency.NATIVE,
     options=ZuoraOptions,
     connection="zuora",
@@ -45,6 +88,7 @@ MANIFEST = Manifest(
     key_valid_for_s=_KEY_KEPT_S,
     timeout_s=45.0,
     errors=errors,
+    personal=("paymentMethodId",),
     oauth=OAuthClientCredentials(token_path="/oauth/token"),  # noqa: S106 (a path)
     docs=(
         "Order, account and subscription numbers are ours, so a repeated order is recognised. "
@@ -77,6 +121,21 @@ def zuora_look_up(step: Step[ZuoraOptions]) -> Conversation:
         return _no_journey(step)
     try:
         return (yield from journey.look_up(step))
+    except StoppedError as problem:
+        return problem.outcome
+
+
+@zuora.preview
+def zuora_preview(step: Step[ZuoraOptions]) -> Conversation:
+    """What the order would cost and give back. Zuora previews what is billed, nothing else."""
+    journey = JOURNEYS.get(_type(step))
+    if journey is None:
+        return _no_journey(step)
+    if journey.preview is None:
+        return Done()
+    try:
+        talk, hook = journey.preview(step), step.options.before_zuora_order
+        return (yield from BEFORE_ORDER.around(talk, step, hook))
     except StoppedError as problem:
         return problem.outcome
 

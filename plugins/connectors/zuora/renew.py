@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from plugins.api import Conversation, Reply, Request, Step
-from plugins.connectors.zuora import new_order
+from plugins.connectors.zuora import foretelling, new_order
 from plugins.connectors.zuora.change_offer import changed_terms, new_offers, own_method
 from plugins.connectors.zuora.changing import (
     Change,
@@ -21,6 +21,7 @@ from plugins.connectors.zuora.effective import Effective, taken, wanted
 from plugins.connectors.zuora.envelope import unfit
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.connectors.zuora.payment_methods import apm_fields, method_of, taken_over
+from plugins.connectors.zuora.previewing import foretold
 from plugins.connectors.zuora.rate_plans import RatePlan, resolved
 from plugins.connectors.zuora.reactivation import clears_cancel, reactivated
 from plugins.connectors.zuora.replacing import added, original_plans, own_plan, removed, updated
@@ -67,6 +68,14 @@ def look_up(step: Step[ZuoraOptions]) -> Conversation:
     if subscription.is_over(today_of(step)):
         return (yield from new_order.look_up(_anew(step, subscription)))
     return (yield from adopted(step))
+
+
+def preview(step: Step[ZuoraOptions]) -> Conversation:
+    """What the term to come would cost."""
+    try:
+        return (yield from foretold(step, planned))
+    except OverError as over:
+        return (yield from foretelling.new(over.anew))
 
 
 class OverError(Exception):

@@ -36,6 +36,11 @@ class SubscribedCharge:
     charged_through: date | None
 
     @property
+    def is_per_unit(self) -> bool:
+        """Whether its quantity counts."""
+        return "perunit" in (self.model or "").replace(" ", "").lower()
+
+    @property
     def is_discount(self) -> bool:
         """Whether it lowers other charges."""
         return (self.model or "").lower().startswith("discount")
