@@ -62,11 +62,6 @@ JOURNEYS: Mapping[str, Journey] = {
     "update_subscription": Journey(
         update_subscription.perform, adopted, update_subscription.preview
     ),
-    "refund": Journey(refund.perform, refund.look_up),
-    "credit": Journey(credit.perform, credit.look_up),
-    "change_address": Journey(change_address.perform, change_address.look_up),
-    "change_payment": Journey(change_payment.perform, change_payment.look_up),
-    "update_customer_details": Journey(customer_details.perform, customer_details.look_up),
     "refund": Journey(refund.perform, refund.look_up, foretelling.money_back),
     "credit": Journey(credit.perform, credit.look_up, foretelling.money_back),
     "change_address": Journey(change_address.perform, change_address.look_up),
