@@ -21,12 +21,14 @@ SOURCES = [
     path
     for package in ("waybill", "streams", "plugins", "schemas", "projections")
     for path in (ROOT / package).rglob("*.py")
-    if path.name not in {"testing.py", "scripted.py", "examples.py"} and "sandbox" not in path.parts
+    if path.name not in {"testing.py", "scripted.py"}
+    and not {"sandbox", "examples", "examples.py"} & set(path.parts)
 ]
 # Where the code stands among the arguments, by the name of what is called.
 PLACES = {
     **dict.fromkeys(("Failed", "Kind", "_failed"), 1),
     **dict.fromkeys(("Unknown", "InDoubt", "NotSent", "Lost", "NoToken", "unfit", "problem"), 0),
+    **dict.fromkeys(("overtaken",), 0),
     **dict.fromkeys(("refused", "_refused", "_error", "_warning", "_refusal"), 0),
     **dict.fromkeys(("UndecodableError",), 0),
     **dict.fromkeys(("_rejected",), 2),

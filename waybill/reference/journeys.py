@@ -28,7 +28,7 @@ _NUMBER = re.compile(
     r"(?<=/)(?:[A-Z0-9][A-Z0-9-]{5,}|[A-Z]{1,2}-[A-Z0-9-]+|id-\w+|[0-9a-f]{32}|[A-Za-z0-9]{15,18})"
     r"(?=/|$)"
 )
-_CODE_AT: Mapping[str, int] = {"Failed": 1, "unfit": 0, "Unknown": 0}
+_CODE_AT: Mapping[str, int] = {"Failed": 1, "unfit": 0, "overtaken": 0, "Unknown": 0}
 """Where the code stands among the arguments."""
 
 _Place: TypeAlias = tuple[str, int]

@@ -220,7 +220,11 @@ def _same_term(subscription: Subscription) -> dict[str, Any]:
 
 def _anew(step: Step[ZuoraOptions], subscription: Subscription) -> Step[ZuoraOptions]:
     """The same order as a sale to the same account, under a number of its own."""
-    order = {**step.order, "subscriptionReference": f"S-{step.order['order_reference']}"}
+    order = {
+        **step.order,
+        "subscriptionReference": f"S-{step.order['order_reference']}",
+        "total": {**given(currency=subscription.currency), **part(step.order, "total")},
+    }
     if not items(step.order):
         order["orderItems"] = [_as_before(step, subscription)]
     account = {"accountNumber": subscription.account_number}

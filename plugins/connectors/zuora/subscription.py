@@ -161,9 +161,11 @@ def require_active(step: Step[ZuoraOptions], subscription: Subscription) -> None
     """Refuse what cannot be changed any more; the buyer is told, too."""
     if subscription.is_over(today_of(step)):
         status = (subscription.status or "over").lower()
+        is_cancelled = subscription.status == _CANCELLED
         message = f"the subscription {subscription.number} is {status}: it cannot be changed"
         words = f"This subscription is already {status}, so it cannot be changed."
-        raise overtaken(f"subscription_{status}", message, words)
+        code = "subscription_cancelled" if is_cancelled else "subscription_expired"
+        raise overtaken(code, message, words)
 
 
 def overtaken(code: str, message: str, buyer_message: str | None = None) -> OvertakenError:

@@ -1,4 +1,4 @@
-"""Scripted steps for the contract suite."""
+"""Scripted new orders."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from schemas.steps import ErrorKind
 
 _NUMBER, _SUBSCRIPTION, _ACCOUNT = "7Q2KX5M9ADLP", "SUBK3V7Q2WXA", "W-7Q2KX5M9ADLP"
 _PLAN = "8ad09be48db5aba7018db604776d4854"
+_PRICED = {"id": _PLAN, "charges": {"Charge 1": "8ad09be48db5aba7018db60477724859"}}
 _PLANS = Reply(
     200,
     {
@@ -63,6 +64,7 @@ _DONE = Done(
     status="Completed",
     subscriptionNumber=_SUBSCRIPTION,
     subscriptionNumbers=[_SUBSCRIPTION],
+    effectiveDate="2026-03-01",
     accountId="8ad0a1f29c01f4b3019c0a5cfb1f0001",
     invoiceNumbers=["INV00000159"],
     paymentNumber="P-00000012",
@@ -126,7 +128,7 @@ EXAMPLES: Sequence[Example] = (
     ),
     Example(
         name="a declined card is the buyer's to settle",
-        step=_step(collectPayment=True, ratePlans={"UK Digital Quarterly": _PLAN}),
+        step=_step(collectPayment=True, ratePlans={"UK Digital Quarterly": _PRICED}),
         replies={
             "create-order": Reply(
                 200,
@@ -140,7 +142,7 @@ EXAMPLES: Sequence[Example] = (
     ),
     Example(
         name="an order type without a journey says so",
-        step=_step("renew"),
+        step=_step("loyalty"),
         replies={},
         expected=Failed(ErrorKind.MISCONFIGURED, "journey_missing", ""),
     ),

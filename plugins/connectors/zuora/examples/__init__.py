@@ -1,0 +1,24 @@
+"""Scripted steps for the contract suite, a module for each journey."""
+
+from collections.abc import Sequence
+
+from plugins.api import Example
+from plugins.connectors.zuora.examples import (
+    add_offer,
+    cancel,
+    change_offer,
+    new_order,
+    renew,
+    synchronising,
+    update_subscription,
+)
+
+EXAMPLES: Sequence[Example] = (
+    *new_order.EXAMPLES,
+    *change_offer.EXAMPLES,
+    *add_offer.EXAMPLES,
+    *cancel.EXAMPLES,
+    *renew.EXAMPLES,
+    *update_subscription.EXAMPLES,
+    *synchronising.EXAMPLES,
+)
