@@ -65,7 +65,7 @@ def _ended(step: Step[StripeOptions], held: Mapping[str, Any]) -> Outcome:
     if _is_ours(step, held):
         return _done(held)
     message = f"the subscription {text(held, 'id')} is cancelled already"
-    return Failed(ErrorKind.PERMANENT, "already_cancelled", message, _BUYER_MESSAGE)
+    return Failed(ErrorKind.PERMANENT, "subscription_cancelled", message, _BUYER_MESSAGE)
 
 
 def _done(held: Mapping[str, Any]) -> Done:
