@@ -79,10 +79,19 @@ def test_every_value_is_text_that_fits_its_field(order):
 @pytest.mark.parametrize(
     ("order_type", "event"),
     [
+        ("new", "NEW_ORDER"),
         ("cancel_subscription", "CANCEL_REQUEST"),
+        ("change_offer", "CHANGE_OFFER"),
+        ("add_offer", "ADD_OFFER"),
+        ("change_payment", "CHANGE_PAYMENT_REQUEST"),
         ("change_address", "CHANGED_DELIVERY_ADDRESS"),
+        ("update_customer_details", "UPDATE_CUSTOMER"),
+        ("update_subscription", "UPDATE_SUBSCRIPTION"),
         ("renew", "REQUEST_RENEWAL"),
+        ("refund", "REFUND"),
         ("credit", "CREDIT"),
+        ("external", "EXTERNAL"),
+        ("activation", "ACTIVATION"),
     ],
 )
 def test_each_order_type_has_its_event_type(order, order_type, event):
@@ -91,6 +100,45 @@ def test_each_order_type_has_its_event_type(order, order_type, event):
 
 def test_a_gift_has_an_event_type_of_its_own(order):
     assert fields(step(order(changes={"isGift": True})))["OrderType__c"] == "NEW_GIFT_ORDER"
+    redeemed = order(changes={"isGift": True, "isRedeem": True, "giftCode": "G-1"})
+    found = fields(step(redeemed))
+    assert (found["OrderType__c"], found["GiftCode__c"]) == ("NEW_ORDER", "G-1")
+
+
+def test_a_change_counts_from_the_day_that_billing_settled_on(order):
+    context = {**CONTEXT, "zuora": {"effectiveDate": "2027-02-01"}}
+    found = fields(step(order(changes={"order_type": "change_offer"}), context))
+    assert found["EffectiveDate__c"] == "2027-02-01T00:00:00.000Z"
+
+
+def test_a_change_without_items_is_about_the_offer_that_there_is(order):
+    held = order()["orderItems"][0]["offer"]
+    changes = {"order_type": "cancel_subscription", "orderItems": [], "originalOffer": held}
+    found = fields(step(order(changes=changes)))
+    assert found["TermLengthValue__c"] == "3"
+    assert found["ProductCode__c"] == "HJ.DIGITAL"
+    plain = fields(step(order(changes={**changes, "originalOffer": None})))
+    assert "OfferType__c" not in plain
+
+
+def mapping(order, mapped):
+    options = PlatformEventsOptions()
+    return Step(id="platformEvents", order=order, options=options, mapped=mapped)
+
+
+def test_what_the_entry_maps_is_in_the_event_under_its_own_name(order):
+    mapped = {"Reason__c": "too dear", "Seats__c": 3, "Extra__c": {"a": 1}, "Empty__c": None}
+    record = event_of(mapping(order(), mapped))
+    assert record["Reason__c"] == "too dear"
+    assert record["Seats__c"] == 3
+    assert record["Extra__c"] == '{"a":1}'
+    assert "Empty__c" not in record
+
+
+def test_what_can_be_no_field_of_an_event_is_refused(talk, order):
+    asked, outcome = talk(platform_events.perform(mapping(order(), {"reason": "x"})))
+    assert asked == []
+    assert (outcome.kind, outcome.code) == (ErrorKind.MISCONFIGURED, "map_unknown")
 
 
 def test_a_repeat_carries_the_same_event_id_and_another_step_another(order):

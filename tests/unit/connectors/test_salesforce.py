@@ -1,5 +1,3 @@
-import pytest
-
 from plugins.api import Done, Failed, Reply, Step
 from plugins.connectors.salesforce_v3 import SalesforceOptions, external_id, salesforce_v3
 from plugins.salesforce import errors
@@ -140,31 +138,11 @@ def test_several_records_with_our_id_are_for_people_to_merge(talk, order):
     assert (outcome.kind, outcome.code) == (ErrorKind.PERMANENT, "SEVERAL_RECORDS")
 
 
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [
-        ("UNABLE_TO_LOCK_ROW", ErrorKind.CONTENTION),
-        ("DUPLICATE_VALUE", ErrorKind.CONTENTION),
-        ("REQUEST_LIMIT_EXCEEDED", ErrorKind.RATE_LIMITED),
-        ("SERVER_UNAVAILABLE", ErrorKind.TRANSIENT),
-        ("INVALID_FIELD", ErrorKind.MISCONFIGURED),
-        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", ErrorKind.PERMANENT),
-    ],
-)
-def test_error_codes_have_a_class(code, kind):
-    found = errors(Reply(400, [{"errorCode": code, "message": "m", "fields": []}]))
-    assert found == Failed(kind, code, "m")
-
-
 def test_a_row_lock_is_recognised_inside_a_triggers_error():
     message = "OrderTrigger: UNABLE_TO_LOCK_ROW, record unavailable"
     found = errors(Reply(400, [{"errorCode": "CANNOT_INSERT", "message": message}]))
     assert found is not None
     assert found.kind is ErrorKind.CONTENTION
-
-
-def test_an_expired_session_is_left_to_the_transport():
-    assert errors(Reply(401, [{"errorCode": "INVALID_SESSION_ID", "message": "m"}])) is None
 
 
 def test_an_order_that_names_nobody_is_refused_before_anything_is_sent(talk, order):
