@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 Names: TypeAlias = Mapping[str, Any]
 
-_NAMED = re.compile(r"\$\{([^}]+)\}")
+_NAMED = re.compile(r"\$[{⟨]([^}⟩]+)[}⟩]")
 
 
 def filled(told: Any, names: Names) -> Any:

@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 
-from tests.journeys.matching import Has, Like, Not, Only
+from tests.journeys.matching import ABSENT, ANY, Has, Like, Not, Only
 
 HERE = Path(__file__).parent
 FIRST_DAY = "2026-03-01"
-ABSENT = "<absent>"
 
+_NAMED = re.compile(r"\$\{([^}\n]+)\}")
 _EXPECTED = ("outcome", "error", "calls", "output", "outputs", "state", "events", "later")
 _ABOUT = ("about", "plugin", "sequence", "post", "overrides", "retry", "on_unknown")
 _MEMBERS = {"title", "today", "options", "given", "order", "trouble", *_EXPECTED, *_ABOUT}
@@ -31,6 +31,8 @@ _Loader.yaml_implicit_resolvers = {
     for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+_Loader.add_constructor("!any", lambda *_: ANY)
+_Loader.add_constructor("!absent", lambda *_: ABSENT)
 _Loader.add_constructor("!like", lambda loader, node: Like(loader.construct_scalar(node)))
 _Loader.add_constructor("!has", lambda loader, node: Has(_constructed(loader, node)))
 _Loader.add_constructor("!only", lambda loader, node: Only(_constructed(loader, node)))
@@ -174,7 +176,12 @@ def _liked(told: Any) -> Any:
 
 
 def _read(path: Path) -> Any:
-    return yaml.load(path.read_text(), Loader=_Loader)
+    # Braces mean something else to YAML; in brackets `${...}` may stand without quotes.
+    text = _NAMED.sub(r"$⟨\1⟩", path.read_text())
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as problem:
+        raise ValueError(f"{path}: {problem}") from None
 
 
 def _check(path: Path, told: Mapping[str, Any], known: set[str]) -> None:
