@@ -13,6 +13,7 @@ from waybill.sandbox.exchange import Partner
 from waybill.sandbox.faults import FaultBook
 from waybill.sandbox.gate import Gate, World
 from waybill.sandbox.salesforce import Salesforce
+from waybill.sandbox.stripe import Stripe
 from waybill.sandbox.zuora import Zuora
 
 LARGEST_BODY = 8 * 1024 * 1024
@@ -53,7 +54,10 @@ def run_sandbox(host: str, port: int, latency_ms: float) -> None:
 
 
 def _partners(now: Callable[[], float]) -> list[Partner]:
-    return [Zuora(now), Salesforce(now), Callout(now), Entitlements(now), Webhooks(now)]
+    return [
+        *(Zuora(now), Salesforce(now), Stripe(now)),
+        *(Callout(now), Entitlements(now), Webhooks(now)),
+    ]
 
 
 def _mounted(partner: Partner, world: World) -> web.Application:

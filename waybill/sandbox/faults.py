@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
-PartnerName = Literal["zuora", "salesforce", "callout", "entitlements", "webhooks"]
+PartnerName = Literal["zuora", "salesforce", "stripe", "callout", "entitlements", "webhooks"]
 DEFAULT_STATUS = 503
 
 

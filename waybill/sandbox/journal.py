@@ -130,6 +130,7 @@ _ORDER_MEMBERS = (
     "OrderNumber__c",
     "i42as__OrderNumber__c",
     "order_reference",
+    "metadata[order_id]",
 )
 
 

@@ -27,11 +27,14 @@ def perform(step: Step[StripeOptions]) -> Conversation:
     ids = yield from price_ids(step, prices)
     body = _subscription(step, holder, prices, ids)
     reply = yield post(step, "/v1/subscriptions", body, call="create-subscription")
-    invoice = text(reply.body, "latest_invoice", "id")
+    made = {**reply.body, "id": reply["id"]}
+    invoice = text(made, "latest_invoice", "id")
     if intent and invoice:
         path = f"/v1/invoices/{quote(invoice, safe='')}/attach_payment"
-        yield post(step, path, {"payment_intent": intent}, call="attach-payment")
-    return _done(step, {**reply.body, "id": reply["id"]})
+        attached = yield post(step, path, {"payment_intent": intent}, call="attach-payment")
+        settled = text(attached.body, "status") == "paid"
+        return _done(step, {**made, **({"status": "active"} if settled else {})})
+    return _done(step, made)
 
 
 def look_up(step: Step[StripeOptions]) -> Conversation:

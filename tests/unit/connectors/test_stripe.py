@@ -147,9 +147,10 @@ def test_what_makes_another_price_has_another_key(paid, change):
 def test_a_payment_made_in_the_checkout_is_attached_to_the_first_invoice(talk, paid):
     payment = {"type": "stripe", "stripe": {"paymentIntentId": "pi_1"}}
     at = step(paid(payment=payment))
-    asked, _ = talk(
-        stripe.perform(at), NONE, CUSTOMER, prices(at), MADE, Reply(200, {"id": "in_1"})
-    )
+    waiting = Reply(200, {**HELD, "status": "incomplete"})
+    settled = Reply(200, {"id": "in_1", "status": "paid"})
+    asked, outcome = talk(stripe.perform(at), NONE, CUSTOMER, prices(at), waiting, settled)
+    assert outcome.output["status"] == "active"
     assert asked[-2].body["payment_behavior"] == "default_incomplete"
     assert (asked[-1].path, asked[-1].body) == (
         "/v1/invoices/in_1/attach_payment",
