@@ -129,10 +129,13 @@ def test_cancellations_pass_a_shorter_sequence() -> None:
         {"sourceDetails": {"processing_type": "express_apple_pay"}},
     ],
 )
-def test_express_apple_pay_passes_a_simpler_sequence(members: dict[str, Any]) -> None:
+def test_express_apple_pay_passes_a_sequence_for_buyers_who_do_not_sign_in(
+    members: dict[str, Any],
+) -> None:
     name = "express-apple-pay.json"
     express = waybill(name, order(item(), **members))
-    assert phases(express) == (["salesforceV3", "zuora"], ["entitlements"])
+    checked = ["salesforceV3", "duplicateSubscriptionCheck", "transferContact"]
+    assert phases(express) == ([*checked, "zuora", "transferOwnership"], ["entitlements"])
     assert "platformEvents" in waybill(name, order(item()))
 
 

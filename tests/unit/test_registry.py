@@ -51,6 +51,7 @@ def test_a_connector_is_found_by_its_name():
 
 def test_the_connectors_of_the_product_are_found():
     expected = {"calloutPlugin", "salesforceV3", "zuora", "platformEvents", "entitlements"}
+    expected |= {"duplicateSubscriptionCheck", "transferContact", "transferOwnership", "stripe"}
     assert expected <= set(Registry.found().names())
 
 

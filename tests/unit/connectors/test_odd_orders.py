@@ -8,9 +8,16 @@ import pytest
 
 from plugins.api import Connector, NoOptions, Options, Outcome, Request, Step, json_of
 from plugins.connectors.callout_plugin import CalloutOptions, callout_plugin
+from plugins.connectors.duplicate_subscription_check import (
+    CheckOptions,
+    duplicate_subscription_check,
+)
 from plugins.connectors.entitlements import entitlements
 from plugins.connectors.platform_events import PlatformEventsOptions, platform_events
 from plugins.connectors.salesforce_v3 import SalesforceOptions, salesforce_v3
+from plugins.connectors.stripe import StripeOptions, stripe
+from plugins.connectors.transfer_contact import TransferOptions, transfer_contact
+from plugins.connectors.transfer_ownership import transfer_ownership
 from plugins.connectors.zuora import zuora
 from plugins.connectors.zuora.options import ZuoraOptions
 
@@ -25,6 +32,10 @@ CASES = [
     (zuora, ZuoraOptions.model_validate({"ratePlans": PLANS, "collectPayment": True})),
     (platform_events, PlatformEventsOptions.model_validate({"sendWholeOrder": True})),
     (entitlements, NoOptions()),
+    (duplicate_subscription_check, CheckOptions.model_validate({"allProducts": True})),
+    (transfer_ownership, NoOptions()),
+    (transfer_contact, TransferOptions()),
+    (stripe, StripeOptions()),
 ]
 
 
