@@ -1,7 +1,6 @@
 """Add an offer, or a discount that keeps a subscriber: the rate plans come on beside the others."""
 
-from collections.abc import Generator, Mapping
-from typing import Any
+from collections.abc import Generator
 
 from plugins.api import Conversation, Reply, Request, Step
 from plugins.connectors.zuora.changing import Change, billing, carried_out
@@ -42,15 +41,18 @@ def planned(
         message = "the order has no orderItems for zuora, so nothing says which offer it adds"
         raise unfit("items_missing", message, ErrorKind.PERMANENT)
     plans = yield from resolved(step, offers)
-    dated = [(effective(step, subscription, offer), offer) for offer in offers]
-    actions: list[Mapping[str, Any]] = []
-    for (at, offer), wanted in zip(dated, plans, strict=True):
+    dated = [
+        (effective(step, subscription, offer), offer, wanted)
+        for offer, wanted in zip(offers, plans, strict=True)
+    ]
+    # Zuora wants the actions of an order in the order of their days.
+    dated.sort(key=lambda one: one[0].day)
+    for at, _, _ in dated:
         _require_time(step, subscription, at)
-        actions += added(step, offer, wanted, at.iso)
-    first = min((at for at, _ in dated), key=lambda at: at.day)
-    warnings = tuple(dict.fromkeys(said for at, _ in dated for said in at.warnings))
+    first = dated[0][0]
+    warnings = tuple(dict.fromkeys(said for at, _, _ in dated for said in at.warnings))
     return Change(
-        actions=actions,
+        actions=[act for at, offer, on in dated for act in added(step, offer, on, at.iso)],
         effective=Effective(first.day, warnings),
         processing=billing(step, first),
         fields=reason_fields(step),

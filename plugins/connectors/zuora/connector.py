@@ -30,9 +30,11 @@ from plugins.connectors.zuora import (
     update_subscription,
 )
 from plugins.connectors.zuora.changing import adopted
+from plugins.connectors.zuora.custom_fields import HOLDERS
 from plugins.connectors.zuora.envelope import StoppedError, errors
 from plugins.connectors.zuora.hooked import BEFORE_ORDER
 from plugins.connectors.zuora.options import ZuoraOptions
+from plugins.connectors.zuora.reference_fields import fields_table
 from plugins.limio import text
 from schemas.steps import ErrorKind
 
@@ -71,6 +73,23 @@ JOURNEYS: Mapping[str, Journey] = {
     "external": Journey(external.perform, external.perform),
 }
 
+_DOCS = f"""\
+Every order on a subscription is one Zuora order, under a number of ours, so a repeated one is \
+recognised; it is read first, and what an earlier attempt did is found, not done again. The \
+entry's `map` takes `accountNumber` (an existing account), `crmId`, `customFields` (an object \
+for each of `{"`, `".join(HOLDERS)}`) and, for the subscription, any name ending in `__c`.
+
+Output: of orders `orderNumber`, `accountNumber`, `accountId`, `status`, `subscriptionNumber`, \
+`subscriptionNumbers`, `invoiceNumbers`, `creditMemoNumbers`, `paymentNumber`, `paidAmount`, \
+`effectiveDate`, `warnings`; of memos and refunds `creditMemoNumber`, `debitMemoNumber`, \
+`refundNumber`, `refundStatus`, `refund` (`processed`, `processing`, `not_possible`, `external`, \
+`failed`), `amount`, `currency`; of payment methods and contacts `paymentMethodId`, `contactId`, \
+`billToContactId`, `soldToContactId`; of `external` and `activation` the subscription's `status`, \
+`version`, `termStartDate`, `termEndDate`, `chargedThroughDate`, `cancelledFrom`, `autoRenew`, \
+`ratePlans`. What is left for a person to settle is in `follow_up`.
+
+{fields_table()}"""
+
 MANIFEST = Manifest(
     name="zuora",
     service="zuora",
@@ -85,13 +104,7 @@ MANIFEST = Manifest(
     errors=errors,
     personal=("paymentMethodId",),
     oauth=OAuthClientCredentials(token_path="/oauth/token"),  # noqa: S106 (a path)
-    docs=(
-        "Order, account and subscription numbers are ours, so a repeated order is recognised. "
-        "The entry's `map` takes `accountNumber` (an existing account), `crmId`, `customFields` "
-        "(`{account, order, subscription: {...}}`) and, for the subscription, any name ending "
-        "in `__c`. Output: `accountNumber`, `accountId`, `orderNumber`, `status`, "
-        "`subscriptionNumber`, `subscriptionNumbers`, `invoiceNumbers`, `paymentNumber`."
-    ),
+    docs=_DOCS,
 )
 
 

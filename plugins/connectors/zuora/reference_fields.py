@@ -35,7 +35,7 @@ STANDARD_FIELDS: Final = (
         "existingAccountNumber", "the account of the subscription, else the one that is named"
     ),
     StandardField("subscriptions[].subscriptionNumber", "`forSubscription`", _CHANGES),
-    StandardField("subscriptions[].notes", "`description`, else `data.reason.text`"),
+    StandardField("subscriptions[].notes", "`description`, else `data.reason.text`", _CHANGES),
     StandardField("subscriptions[].customFields", "as above, and `CancellationReason__c`, APM"),
     StandardField("orderActions[].triggerDates", "all three: the day that the action counts from"),
     StandardField("orderActions[].changeReason", "`data.reason.id`, else `data.reason.text`"),
@@ -56,6 +56,13 @@ STANDARD_FIELDS: Final = (
     StandardField("processingOptions.billingOptions", "the day that is billed up to"),
 )
 """What the reference page of the connector lists."""
+
+
+def fields_table() -> str:
+    """The standard fields as the reference page shows them."""
+    rows = [f"| `{one.field}` | {one.source} | {one.order_types} |" for one in STANDARD_FIELDS]
+    head = "| standard field of an order | from | order types |"
+    return "\n".join((head, "| --- | --- | --- |", *rows))
 
 
 def order_head(step: Step[ZuoraOptions]) -> dict[str, Any]:
