@@ -59,8 +59,9 @@ def errors(reply: Reply) -> Failed | Unknown | None:
 
 
 def refusal(reply: Reply) -> Failed | Unknown | None:
-    """Why a reply with a good status is none."""
-    if not isinstance(reply.body, Mapping) or reply.body.get("success") is not False:
+    """Why a reply with a good status is none; older interfaces say `Success`."""
+    said = reply.body if isinstance(reply.body, Mapping) else {}
+    if not any(said.get(name) is False for name in ("success", "Success")):
         return None
     unnamed = Failed(ErrorKind.PERMANENT, "refused", "Zuora refused without saying why")
     return errors(reply) or unnamed
@@ -93,9 +94,17 @@ def _category(code: str) -> int:
 
 def _reasons(body: Any) -> list[tuple[str, str]]:
     """Codes are numbers in the documentation and texts in the specification."""
-    reasons = body.get("reasons") if isinstance(body, Mapping) else None
+    reasons = _first(body, "reasons", "Errors")
     return [
-        (str(reason.get("code", "unnamed")), str(reason.get("message", "")))
+        (
+            str(_first(reason, "code", "Code") or "unnamed"),
+            str(_first(reason, "message", "Message")),
+        )
         for reason in (reasons if isinstance(reasons, list) else [])
         if isinstance(reason, Mapping)
     ]
+
+
+def _first(body: Any, *names: str) -> Any:
+    there = (body[name] for name in names if isinstance(body, Mapping) and name in body)
+    return next(there, "")

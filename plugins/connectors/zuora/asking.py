@@ -12,7 +12,9 @@ from schemas.steps import ErrorKind
 Problem: TypeAlias = Failed | Unknown
 _REFUSED = frozenset({400, 404, 422})
 """Zuora refuses with HTTP 200 or with one of these; a conversation may want to see either."""
-_BUSINESS_RULE = "30"
+_BUSINESS_RULE, _NOT_FOUND = "30", ("40", "_404")
+_V1 = "/v1/"
+_NEITHER = "the reply says neither success nor failure"
 
 
 def path_of(*parts: str) -> str:
@@ -31,6 +33,8 @@ def found(
     problem = refusal(reply)
     if problem is not None:
         raise StoppedError(problem)
+    if path.startswith(_V1) and reply["success"] is not True:
+        raise PartnerSurpriseError(_NEITHER)
     return reply
 
 
@@ -46,7 +50,7 @@ def attempted(
         return errors(reply) or unnamed
     problem = refusal(reply)
     if problem is None and reply["success"] is not True:
-        raise PartnerSurpriseError("the reply says neither success nor failure")
+        raise PartnerSurpriseError(_NEITHER)
     return problem or reply
 
 
@@ -63,3 +67,8 @@ def done(
 def is_taken(problem: Problem) -> bool:
     """Whether something of that number is there already: perhaps what an earlier attempt made."""
     return isinstance(problem, Unknown) and problem.code.endswith(_BUSINESS_RULE)
+
+
+def is_absent(problem: Problem) -> bool:
+    """Whether there is nothing (any more) that could be changed."""
+    return isinstance(problem, Failed) and problem.code.endswith(_NOT_FOUND)

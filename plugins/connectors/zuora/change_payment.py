@@ -5,10 +5,10 @@ from typing import Any
 
 from plugins.api import Conversation, Done, Reply, Request, Step
 from plugins.connectors.zuora.account import read_account
-from plugins.connectors.zuora.asking import done, path_of
+from plugins.connectors.zuora.asking import attempted, done, is_absent, path_of
 from plugins.connectors.zuora.contacts import contact, created
 from plugins.connectors.zuora.custom_fields import given
-from plugins.connectors.zuora.envelope import unfit
+from plugins.connectors.zuora.envelope import StoppedError, unfit
 from plugins.connectors.zuora.numbers import contact_nickname
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.connectors.zuora.payment_methods import (
@@ -91,12 +91,14 @@ def _contact(
 def _removed(
     step: Step[ZuoraOptions], account: Mapping[str, Any], method: Method
 ) -> Generator[Request, Reply, None]:
-    """Only what was the default before, and never while other subscriptions may be paid by it."""
+    """What was the default before; one that is gone was removed by an earlier attempt."""
     options, old = step.options, text(account, "billingAndPayment", "defaultPaymentMethodId")
     if options.keep_payment_methods or options.payment_profiles or old in (None, method.id):
         return
     path = path_of("payment-methods", str(old))
-    yield from done(step, "DELETE", path, None, "remove-payment-method")
+    reply = yield from attempted(step, "DELETE", path, None, "remove-payment-method")
+    if not isinstance(reply, Reply) and not is_absent(reply):
+        raise StoppedError(reply)
 
 
 def _is_default(

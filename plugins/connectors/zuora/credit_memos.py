@@ -16,7 +16,7 @@ from plugins.connectors.zuora.options import RatePlanIds, ZuoraOptions
 from plugins.connectors.zuora.rate_plans import Charge, offered, resolved
 from plugins.connectors.zuora.reference_fields import reason_code
 from plugins.connectors.zuora.subscription import Subscription, read
-from plugins.limio import items, offer_type, part, text
+from plugins.limio import items, number, offer_type, part, text
 from schemas.steps import ErrorKind
 
 _ONE_TIME, _RECURRING, _REFUND = "OneTime", "Recurring", "refund"
@@ -62,13 +62,15 @@ def owed(step: Step[ZuoraOptions]) -> Generator[Request, Reply, Owed]:
 
 
 def amount_wanted(step: Step[ZuoraOptions], currency: str) -> Decimal:
-    """What the order says, else its total."""
-    kind = text(step.order, "order_type") or _REFUND
-    for place in (kind, "refund"):
-        stated = part(step.order, place).get("amount")
+    """What the order says that is given back, else its total, else what its items cost."""
+    order = step.order
+    for place in ("refund", "total"):
+        stated = part(order, place).get("amount")
         if stated is not None:
             return payable(stated, f"{place}.amount", currency)
-    return payable(part(step.order, "total").get("amount"), "total.amount", currency)
+    costs = [number(part(item, "price").get("amount")) for item in items(order)]
+    total = sum((cost for cost in costs if cost is not None), Decimal(0))
+    return payable(str(total), "total.amount", currency)
 
 
 def credited(
@@ -200,7 +202,7 @@ def _price_of(subscription: Subscription) -> Decimal | None:
 def _require_same(wanted: str, theirs: str | None, whose: str) -> None:
     if theirs is not None and wanted != theirs:
         message = f"the order gives back {wanted}, but {whose} is in {theirs}"
-        raise unfit("currency", message, ErrorKind.PERMANENT)
+        raise unfit("currency_differs", message, ErrorKind.PERMANENT)
 
 
 def _require_at_most(

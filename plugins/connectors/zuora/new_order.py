@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from plugins.api import Conversation, Done, Failed, Outcome, Reply, Request, Step, Unknown
-from plugins.connectors.zuora import gift
+from plugins.connectors.zuora import discounts, gift
 from plugins.connectors.zuora.account import (
     account_number,
     account_part,
@@ -65,7 +65,7 @@ def perform(step: Step[ZuoraOptions]) -> Conversation:
 def planned(step: Step[ZuoraOptions]) -> Generator[Request, Reply, dict[str, Any]]:
     """The order as it will be sent; nothing is changed."""
     _check(step)
-    plans = yield from resolved(step)
+    plans = yield from resolved(step, discounts.sold(step))
     return order_body(step, plans, _method(step))
 
 
@@ -90,14 +90,14 @@ def order_body(step: Step[ZuoraOptions], plans: Plans, method: Method | None) ->
     """The order, a pure function of the step: a repetition sends the same bytes."""
     account = account_part(step, method)
     currency = text(part(account, "newAccount"), "currency")
-    sold = list(zip(items(step.order), plans, strict=True))
-    together = [sold] if step.options.one_subscription else [[one] for one in sold]
+    sold = list(zip(discounts.sold(step), plans, strict=True))
+    groups = discounts.together(sold, one_subscription=step.options.one_subscription)
     return given(
         **order_head(step),
         **account,
         subscriptions=[
             _subscription(step, offers, position, currency, method)
-            for position, offers in enumerate(together, start=1)
+            for position, offers in enumerate(groups, start=1)
         ],
         processingOptions=_processing(step, method),
     )
@@ -111,7 +111,8 @@ def _check(step: Step[ZuoraOptions]) -> None:
         raise unfit("items_missing", message, ErrorKind.PERMANENT)
     if not step.options.one_subscription:
         return
-    terms = [terms_of(item, start_of(step, item)) for item in sold if has_term(item)]
+    recurring = [item for item in sold if has_term(item) and not discounts.is_discount(item)]
+    terms = [terms_of(item, start_of(step, item)) for item in recurring]
     if any(one != terms[0] for one in terms):
         message = (
             "the offers differ in term, renewal or start date, so they cannot be one subscription; "
@@ -134,7 +135,8 @@ def _subscription(
     method: Method | None,
 ) -> dict[str, Any]:
     # One-off offers beside recurring ones take the term of those.
-    leading = next((item for item, _ in offers if has_term(item)), offers[0][0])
+    lasting = (i for i, _ in offers if has_term(i) and not discounts.is_discount(i))
+    leading = next(lasting, offers[0][0])
     start, options = start_of(step, leading), step.options
     currency = currency_of(step, leading)
     own_currency = account_currency is not None and currency != account_currency

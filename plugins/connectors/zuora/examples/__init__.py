@@ -7,7 +7,10 @@ from plugins.connectors.zuora.examples import (
     add_offer,
     cancel,
     change_offer,
+    gift,
     new_order,
+    people,
+    refund,
     renew,
     synchronising,
     update_subscription,
@@ -15,10 +18,13 @@ from plugins.connectors.zuora.examples import (
 
 EXAMPLES: Sequence[Example] = (
     *new_order.EXAMPLES,
+    *gift.EXAMPLES,
     *change_offer.EXAMPLES,
     *add_offer.EXAMPLES,
     *cancel.EXAMPLES,
     *renew.EXAMPLES,
     *update_subscription.EXAMPLES,
+    *refund.EXAMPLES,
+    *people.EXAMPLES,
     *synchronising.EXAMPLES,
 )
