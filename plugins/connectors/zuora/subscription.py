@@ -116,8 +116,11 @@ class Subscription:
 
     @property
     def charged_through(self) -> date | None:
-        """The end of the billing period: the first day that nothing was billed for yet."""
-        billed = (c.charged_through for plan in self.active_plans for c in plan.charges)
+        """The end of the billing period: the first day that nothing was billed for yet.
+
+        A plan whose removal is to come still counts: what follows it was never billed.
+        """
+        billed = (c.charged_through for plan in self.plans for c in plan.charges)
         return max((at for at in billed if at is not None), default=None)
 
     def pending_cancel(self, today: date) -> date | None:
