@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator
 
-from plugins.api import Conversation, Failed, Request, Step
+from plugins.api import Conversation, Failed, Outcome, Request, Step
 from schemas.steps import ErrorKind
 
 GROUP = "waybill.hooks"
@@ -71,7 +71,8 @@ class HookPoint:
                     request = self._changed(name, step, request)
                 request = talk.send((yield request))
         except StopIteration as end:
-            return end.value
+            outcome: Outcome = end.value
+            return outcome
         except _HookError as problem:
             talk.close()
             return Failed(ErrorKind.MISCONFIGURED, "hook_failed", str(problem))

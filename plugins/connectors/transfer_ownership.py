@@ -79,7 +79,7 @@ def transfer_ownership_look_up(step: Step[NoOptions]) -> Conversation:
 
 def _transfer(step: Step[NoOptions]) -> Conversation:
     numbers = _numbers(step)
-    owners = {}
+    owners: dict[str, str] = {}
     for number in numbers:
         held = yield from _held(step, number)
         if text(held, "orderNumber") == _order_number(step):

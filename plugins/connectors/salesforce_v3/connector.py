@@ -69,7 +69,8 @@ def salesforce_v3(step: Step[SalesforceOptions]) -> Conversation:
     """
     if not surname(step.order):
         return (yield from _known_customer(step))
-    plan, problem = first_plan(step), None
+    plan = first_plan(step)
+    problem: Failed | None = None
     for turn in range(_MOST_ROUNDS):
         reply = yield _composite(step, plan, turn)
         problem = refusal(reply)

@@ -40,7 +40,9 @@ def perform(step: Step[StripeOptions]) -> Conversation:
 def look_up(step: Step[StripeOptions]) -> Conversation:
     """By the order's id, which its subscription carries, among all that the buyer has."""
     known = known_customer(step)
-    found = [known] if known else [text(one, "id") for one in (yield from with_email(step))]
+    found: list[str | None] = [known]
+    if known is None:
+        found = [text(one, "id") for one in (yield from with_email(step))]
     for holder in found:
         subscription = yield from _made(step, holder)
         if subscription is not None:
