@@ -17,7 +17,7 @@ from plugins.api import (
     Step,
     connector,
 )
-from plugins.limio import first_text, handed_on, items, products, text
+from plugins.limio import day, first_text, handed_on, items, products, text
 from schemas.steps import ErrorKind
 
 _SETTING = frozenset({"new", "change_offer", "renew"})
@@ -127,9 +127,10 @@ def _subscription(step: Step[NoOptions]) -> str | Failed:
 
 def _effective(step: Step[NoOptions]) -> str | None:
     """The day that billing settled on, or that the order asks for, else that it was taken."""
+    asked = day(text(step.order, "effectiveDate"))
     return first_text(
         handed_on(step.context, "effectiveDate"),
-        text(step.order, "effectiveDate"),
+        asked.isoformat() if asked else None,
         text(step.order, "effective_date"),
     )
 

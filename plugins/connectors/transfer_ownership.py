@@ -19,7 +19,7 @@ from plugins.api import (
     Unknown,
     connector,
 )
-from plugins.limio import first_text, handed_on, part, parts, text
+from plugins.limio import day, handed_on, part, parts, text
 from plugins.zuora import CONNECTION, OAUTH, errors, headers_of, not_found, refusal
 from schemas.steps import ErrorKind
 
@@ -109,7 +109,8 @@ def _transfer(step: Step[NoOptions]) -> Conversation:
 def _order(
     step: Step[NoOptions], source: str, destination: str, moving: Sequence[str]
 ) -> dict[str, Any]:
-    on = first_text(text(step.order, "effectiveDate"), text(step.order, "effective_date"))
+    asked = day(text(step.order, "effectiveDate"))
+    on = asked.isoformat() if asked else text(step.order, "effective_date")
     action = {
         "type": "OwnerTransfer",
         "triggerDates": [{"name": name, "triggerDate": on} for name in _TRIGGERS],

@@ -1,7 +1,8 @@
 """Cancel: at the end of the period that is paid, on a day, or now."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from plugins.api import Conversation, Done, Failed, Outcome, Step
 from plugins.connectors.stripe.options import StripeOptions
@@ -10,44 +11,55 @@ from plugins.connectors.stripe.talking import day_of, delete, post, timestamp, u
 from plugins.limio import day, first_text, part, text
 from schemas.steps import ErrorKind
 
+_NOW = frozenset({"immediately", "immediate", "now", "today"})
+_BETWEEN_WORDS = re.compile(r"[^a-z0-9]+")
 _CALL = "cancel-subscription"
 _BUYER_MESSAGE = "This subscription has ended already."
 
 
 def perform(step: Step[StripeOptions]) -> Conversation:
     """Sets an end; nothing is given back."""
-    asked = _asked_for(step)
+    end = _end(step)
     held = yield from subscription_of(step)
     if text(held, "status") == "canceled":
         return _ended(step, held)
     path = path_of(str(held["id"]))
-    if asked is None and step.options.cancel == "now":
-        body = {"cancellation_details": _details(step), "prorate": False}
-        reply = yield delete(step, path, body, call=_CALL)
+    details = {"cancellation_details": _details(step)}
+    if end == "now":
+        reply = yield delete(step, path, {**details, "prorate": False}, call=_CALL)
     else:
-        end = {"cancel_at": asked} if asked else {"cancel_at_period_end": True}
-        body = {**end, "proration_behavior": "none", "cancellation_details": _details(step)}
+        wanted = {"cancel_at_period_end": True} if end == "end_of_period" else {"cancel_at": end}
+        body = {**wanted, "proration_behavior": "none", **details}
         reply = yield post(step, path, body, call=_CALL)
     return _done({**reply.body, "id": reply["id"]})
 
 
 def look_up(step: Step[StripeOptions]) -> Conversation:
     """Whether the subscription has the end that this order sets."""
-    asked = _asked_for(step)
+    end = _end(step)
     held = yield from subscription_of(step)
     if not _is_ours(step, held):
         return step.not_done()
-    set_ = held.get("cancel_at") == asked if asked else held.get("cancel_at_period_end") is True
-    return _done(held) if set_ or text(held, "status") == "canceled" else step.not_done()
+    at_end = end == "end_of_period" and held.get("cancel_at_period_end") is True
+    is_set = at_end or held.get("cancel_at") == end or text(held, "status") == "canceled"
+    return _done(held) if is_set else step.not_done()
 
 
-def _asked_for(step: Step[StripeOptions]) -> int | None:
-    """A day that the order itself names wins; Stripe counts from its first second on."""
+def _end(step: Step[StripeOptions]) -> int | Literal["now", "end_of_period"]:
+    """What the order itself says wins; Stripe counts a day from its first second on."""
     given = text(step.order, "effectiveDate")
+    if given is None:
+        return step.options.cancel
     found = day(given)
-    if given is not None and found is None:
-        raise unfit("effective_date", f"effectiveDate {given!r} is no ISO date such as 2026-03-01")
-    return None if found is None else timestamp(found)
+    if found is not None:
+        return timestamp(found)
+    word = _BETWEEN_WORDS.sub("_", given.lower()).strip("_")
+    if word in _NOW:
+        return "now"
+    if word.startswith("end_of_"):
+        return "end_of_period"
+    message = f"effectiveDate {given!r} is no ISO date, nor immediately, nor end of billing period"
+    raise unfit("effective_date", message)
 
 
 def _details(step: Step[StripeOptions]) -> dict[str, str]:

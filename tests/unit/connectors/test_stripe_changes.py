@@ -69,6 +69,22 @@ def test_a_tenant_can_have_cancellations_count_at_once(talk, cancel):
     assert outcome.output["effectiveDate"] == "2027-01-31"
 
 
+@pytest.mark.parametrize(
+    ("said", "method"), [("immediately", "DELETE"), ("End of billing period", "POST")]
+)
+def test_an_order_can_say_it_in_words(talk, cancel, said, method):
+    options = {"cancel": "end_of_period" if method == "DELETE" else "now"}
+    at = step(cancel(effectiveDate=said), **options)
+    asked, _ = talk(stripe.perform(at), FOUND, Reply(200, HELD))
+    assert asked[1].method == method
+
+
+def test_a_day_that_is_none_is_refused_before_anything_is_asked(talk, cancel):
+    asked, outcome = talk(stripe.perform(step(cancel(effectiveDate="soon"))))
+    assert asked == []
+    assert outcome.code == "effective_date"
+
+
 def test_an_id_of_stripes_is_asked_for_by_itself(talk, cancel):
     at = step(cancel(subscriptionReference="sub_9"))
     asked, _ = talk(stripe.perform(at), Reply(200, {**HELD, "id": "sub_9"}), Reply(200, HELD))
