@@ -158,8 +158,8 @@ def test_zuora_takes_what_a_new_order_sends(
 ) -> None:
     step = _step("zuora", path, ZuoraOptions.model_validate(given))
     asked = _asked(zuora, step)
-    assert [request.method for request in asked] == ["GET", "POST"]
-    assert [_violations(prisms["zuora"], request) for request in asked] == [None, None]
+    assert (asked[0].method, asked[-1].method) == ("GET", "POST")
+    assert {_violations(prisms["zuora"], request) for request in asked} == {None}
 
 
 def test_zuora_takes_what_the_look_up_sends(prisms: Mapping[str, httpx.Client]) -> None:

@@ -68,7 +68,8 @@ def resolved(
     known = [tuple(found.get(p.name or "", p) if p.is_unknown else p for p in ps) for ps in known]
     both = zip(sold, known, strict=True)
     priced = [plans for item, plans in both if charged or _asks_for_charges(item)]
-    ids = sorted({p.id for plans in priced for p in plans if p.id and not p.charges})
+    unread = [p for ps in priced for p in ps if not p.charges and p not in found.values()]
+    ids = sorted({p.id for p in unread if p.id})
     more = (yield from _looked_up(step, "id", ids)) if ids else {}
     return [
         tuple(

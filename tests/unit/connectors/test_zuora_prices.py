@@ -2,9 +2,11 @@ import copy
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
 from plugins.api import Done
 from plugins.connectors.zuora import zuora
+from plugins.connectors.zuora.options import ZuoraOptions
 from schemas.steps import ErrorKind
 from tests.unit.connectors.zuora_talk import (
     FEE,
@@ -12,6 +14,7 @@ from tests.unit.connectors.zuora_talk import (
     ORDER_DONE,
     ORDERED,
     PLAN,
+    TWO,
     attributes,
     charge,
     created,
@@ -52,7 +55,12 @@ def test_the_price_that_the_buyer_saw_overrides_the_catalogue(body, order):
         "chargeOverrides": [
             {
                 "productRatePlanChargeId": FEE,
-                "pricing": {"recurringFlatFee": {"listPrice": 55}},
+                "pricing": {
+                    "recurringFlatFee": {
+                        "listPrice": 55,
+                        "priceChangeOption": "UseLatestProductCatalogPricing",
+                    }
+                },
             }
         ],
     }
@@ -98,9 +106,101 @@ def test_discounts_and_charges_of_another_type_are_not_candidates(body, order):
     assert [o["productRatePlanChargeId"] for o in plan["chargeOverrides"]] == [FEE]
 
 
-def test_without_known_charges_the_catalogues_price_stands(body, order):
-    [plan] = created(body(step(order(), ratePlans={NAME: PLAN})))["subscribeToRatePlans"]
+def test_where_only_the_plans_id_is_known_its_charges_are_looked_up(talk, order):
+    asked, _ = talk(
+        zuora.perform(step(order(), ratePlans={NAME: PLAN})), found(plans(charge())), ORDERED
+    )
+    assert asked[0].query["filter[]"] == f"id.EQ:{PLAN}"
+    [plan] = created(asked[1].body)["subscribeToRatePlans"]
+    assert plan["chargeOverrides"][0]["productRatePlanChargeId"] == FEE
+
+
+def test_a_price_without_any_charge_is_refused_rather_than_left_to_the_catalogue(talk, order):
+    outcome = refused(talk, step(order(), ratePlans={}), found(plans()))
+    assert (outcome.kind, outcome.code) == (ErrorKind.MISCONFIGURED, "charge_unknown")
+
+
+def test_an_offer_without_prices_costs_what_the_catalogue_says(body, order):
+    bare = order()
+    del attributes(bare)["price__limio"]
+    [plan] = created(body(step(bare, ratePlans={NAME: PLAN})))["subscribeToRatePlans"]
     assert plan == {"productRatePlanId": PLAN}
+
+
+@pytest.mark.parametrize(
+    ("given", "priced"),
+    [
+        ({"priceChangeOption": "NoChange"}, {"priceChangeOption": "NoChange"}),
+        (
+            {"priceChangeOption": "SpecificPercentageValue", "priceIncreasePercentage": 3},
+            {"priceChangeOption": "SpecificPercentageValue", "priceIncreasePercentage": 3},
+        ),
+    ],
+)
+def test_what_follows_the_first_term_is_said_and_not_left_to_the_tenants_default(
+    body, order, given, priced
+):
+    [plan] = created(body(step(order(), **given)))["subscribeToRatePlans"]
+    assert plan["chargeOverrides"][0]["pricing"] == {
+        "recurringFlatFee": {"listPrice": 55, **priced}
+    }
+
+
+def test_a_percentage_goes_with_its_option_only():
+    with pytest.raises(ValidationError, match="SpecificPercentageValue"):
+        ZuoraOptions.model_validate({"priceIncreasePercentage": 3})
+
+
+def test_a_one_off_price_does_not_come_again(body, order):
+    once = order()
+    attributes(once)["price__limio"][0]["type"] = "one_off"
+    fee = found(plans(charge(kind="OneTime")))
+    [plan] = created(body(step(once, ratePlans={}), fee))["subscribeToRatePlans"]
+    assert plan["chargeOverrides"][0]["pricing"] == {"oneTimeFlatFee": {"listPrice": 55}}
+
+
+def test_after_a_free_time_the_charge_begins_on_a_day_of_its_own(body, order):
+    free = order()
+    attributes(free)["price__limio"][0] |= {"delay_interval": 2, "delay_interval_type": "weeks"}
+    [plan] = created(body(step(free)))["subscribeToRatePlans"]
+    assert plan["chargeOverrides"][0]["startDate"] == {
+        "triggerEvent": "SpecificDate",
+        "specificTriggerDate": "2026-12-15",
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "pricing"),
+    [
+        ("Discount-Percentage", {"discountPercentage": 20}),
+        ("Discount-Fixed Amount", {"discountAmount": 20}),
+    ],
+)
+def test_a_discount_lasts_as_long_as_its_interval(body, order, model, pricing):
+    less = order()
+    attributes(less)["offer_type__limio"] = "discount"
+    attributes(less)["price__limio"][0] |= {"value": "20", "repeat_count": 2}
+    charges = found(plans(charge(), charge("Less", model=model, key="2" * 32)))
+    [plan] = created(body(step(less, ratePlans={}), charges))["subscribeToRatePlans"]
+    renewed = {"priceChangeOption": "UseLatestProductCatalogPricing"}
+    assert plan["chargeOverrides"] == [
+        {
+            "productRatePlanChargeId": "2" * 32,
+            "pricing": {"discount": {**pricing, **renewed}},
+            "endDate": {
+                "endDateCondition": "Fixed_Period",
+                "upToPeriods": 6,
+                "upToPeriodsType": "Months",
+            },
+        }
+    ]
+
+
+def test_more_than_the_whole_price_is_no_discount(talk, order):
+    less = order()
+    attributes(less)["price__limio"][0] |= {"type": "discount", "value": "101"}
+    charges = found(plans(charge("Less", model="Discount-Percentage")))
+    assert refused(talk, step(less, ratePlans={}), charges).code == "discount"
 
 
 def test_a_quantity_is_priced_per_unit(body, order):
@@ -108,7 +208,8 @@ def test_a_quantity_is_priced_per_unit(body, order):
     sent = body(step(seats_of(order), ratePlans={}), seats)
     [plan] = created(sent)["subscribeToRatePlans"]
     pricing = plan["chargeOverrides"][0]["pricing"]
-    assert pricing == {"recurringPerUnit": {"listPrice": 12, "quantity": 5}}
+    renewed = {"priceChangeOption": "UseLatestProductCatalogPricing"}
+    assert pricing == {"recurringPerUnit": {"listPrice": 12, "quantity": 5, **renewed}}
 
 
 def test_a_quantity_of_a_flat_fee_is_refused_rather_than_billed_once(talk, order):
@@ -129,9 +230,10 @@ def test_of_two_plans_with_the_name_the_one_on_sale_is_taken(body, order):
     assert created(sent)["subscribeToRatePlans"][0]["productRatePlanId"] == PLAN
 
 
-def test_an_offer_that_knows_its_plans_id_needs_no_look_up(body, order):
+def test_an_offer_that_knows_its_plan_and_charge_needs_no_look_up(body, order):
     direct = order()
     attributes(direct)["productRatePlanId"] = PLAN
+    attributes(direct)["price__limio"][0]["productRatePlanChargeId"] = FEE
     [plan] = created(body(step(direct, ratePlans={})))["subscribeToRatePlans"]
     assert plan["productRatePlanId"] == PLAN
 
@@ -148,13 +250,15 @@ def test_a_bundle_subscribes_to_all_its_plans(body, order):
     names = [{"rate_plan": "Digital part"}, {"rate_plan": "Print part"}]
     bundle["orderItems"][0]["offer"]["data"]["productBundles"] = names
     ids = {"Digital part": "1" * 32, "Print part": "2" * 32}
-    sent = created(body(step(bundle, ratePlans=ids)))["subscribeToRatePlans"]
+    known = {name: {"id": key, "charges": {name: key}} for name, key in ids.items()}
+    attributes(bundle)["price__limio"][0]["label"] = "Print part"
+    sent = created(body(step(bundle, ratePlans=known)))["subscribeToRatePlans"]
     assert [plan["productRatePlanId"] for plan in sent] == list(ids.values())
+    assert ["chargeOverrides" in plan for plan in sent] == [False, True]
 
 
 def test_each_offer_is_a_subscription_of_its_own(body, order):
-    ids = {"UK-UK A Monthly": "1" * 32, "Tide Tables Yearly": "2" * 32}
-    sent = body(step(order("orders/two-offers"), ratePlans=ids))
+    sent = body(step(order("orders/two-offers"), ratePlans=TWO))
     numbers = [created(sent, position)["subscriptionNumber"] for position in (0, 1)]
     assert numbers == ["SUBK3V7Q2WXA", "SUBK3V7Q2WXA-2"]
     assert all(created(sent, position)["invoiceSeparately"] for position in (0, 1))
@@ -163,7 +267,8 @@ def test_each_offer_is_a_subscription_of_its_own(body, order):
 
 def test_a_second_zuora_step_has_numbers_of_its_own_and_shares_the_account(order):
     before = {"zuora": {"orderNumber": "7Q2KX5M9ADLP", "accountNumber": "W-7Q2KX5M9ADLP"}}
-    second = replace(step(order(), context=before), id="zuora-2")
+    paying = order(changes={"payment": {"type": "invoice"}})
+    second = replace(step(paying, context=before), id="zuora-2")
     sent = next(zuora.perform(second)).body
     assert sent["orderNumber"] == "7Q2KX5M9ADLP-zuora-2"
     assert sent["existingAccountNumber"] == "W-7Q2KX5M9ADLP"
@@ -180,6 +285,6 @@ def test_the_same_step_asks_the_same(order):
 
 
 def test_an_order_type_without_a_journey_names_it(talk, order):
-    outcome = refused(talk, step(order(changes={"order_type": "renew"})))
+    outcome = refused(talk, step(order(changes={"order_type": "lend"})))
     assert (outcome.kind, outcome.code) == (ErrorKind.MISCONFIGURED, "journey_missing")
-    assert "'renew'" in outcome.message
+    assert "'lend'" in outcome.message

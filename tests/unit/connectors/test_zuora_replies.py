@@ -23,46 +23,6 @@ def test_reasons_beside_success_are_no_failure(talk, order):
     assert isinstance(outcome, Done)
 
 
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [
-        (53100310, ErrorKind.MISCONFIGURED),
-        (53100322, ErrorKind.PERMANENT),
-        ("53100330", ErrorKind.PERMANENT),
-        (53100350, ErrorKind.CONTENTION),
-        (53100361, ErrorKind.TRANSIENT),
-        (70, ErrorKind.RATE_LIMITED),
-        (90000003, ErrorKind.MISCONFIGURED),
-        ("odd", ErrorKind.PERMANENT),
-    ],
-)
-def test_the_last_two_digits_are_the_class(code, kind):
-    assert errors(refusal(code)) == Failed(kind, str(code), "m")
-
-
-@pytest.mark.parametrize("code", [53100360, 53100399])
-def test_where_money_may_have_moved_the_outcome_is_unknown(code):
-    assert errors(refusal(code)) == Unknown(str(code), "m")
-
-
-def test_a_declined_card_is_the_buyers_to_settle():
-    found = errors(refusal(53100399, message="Transaction declined.05 - Do not honor"))
-    assert isinstance(found, Failed)
-    assert found.kind is ErrorKind.DECLINED
-
-
-def test_a_number_of_ours_that_exists_already_may_be_our_own_earlier_order():
-    message = "The order number 7Q2KX5M9ADLP already exists."
-    assert isinstance(errors(refusal(53100330, message=message)), Unknown)
-
-
-@pytest.mark.parametrize("codes", [(53100350, 53100320), (53100320, 53100350)])
-def test_several_reasons_are_retried_only_if_all_may_be(codes):
-    found = errors(refusal(*codes))
-    assert isinstance(found, Failed)
-    assert found.kind is ErrorKind.PERMANENT
-
-
 def test_an_expired_token_is_left_to_the_transport():
     assert errors(refusal(90000011, status=401)) is None
 

@@ -7,6 +7,10 @@ from plugins.connectors.zuora.options import ZuoraOptions
 PLAN, FEE = "8ad09be48db5aba7018db604776d4854", "8ad09be48db5aba7018db60477724859"
 METHOD = "8ad0a2b69c3d1e4f019c4b7722aa5510"
 NAME = "UK-UK Bundle Quarterly"
+TWO = {
+    "UK-UK A Monthly": {"id": "1" * 32, "charges": {"Charge 1": "3" * 32}},
+    "Tide Tables Yearly": {"id": "2" * 32, "charges": {"Charge 1": "4" * 32}},
+}
 ORDERED = Reply(
     200,
     {
@@ -24,8 +28,22 @@ ORDER_DONE = {
     "status": "Completed",
     "subscriptionNumber": "SUBK3V7Q2WXA",
     "subscriptionNumbers": ["SUBK3V7Q2WXA"],
+    "effectiveDate": "2026-12-01",
     "invoiceNumbers": ["INV1"],
 }
+OK = Reply(200, {"success": True})
+ABSENT = Reply(
+    200, {"success": False, "reasons": [{"code": 50000040, "message": "Cannot find entity."}]}
+)
+"""How Zuora says that there is no such thing."""
+
+
+def said(**body):
+    return Reply(200, {"success": True, **body})
+
+
+def says_no(code, message="m", status=200):
+    return Reply(status, {"success": False, "reasons": [{"code": code, "message": message}]})
 
 
 def step(order, mapped=None, context=None, **given):
@@ -42,6 +60,10 @@ def charge(name="Fee", kind="Recurring", model="Flat Fee Pricing", key=FEE):
 
 def plans(*charges, name=NAME, **more):
     return {"id": PLAN, "name": name, "productRatePlanCharges": list(charges), **more}
+
+
+def paths(asked):
+    return [f"{request.method} {request.path}" for request in asked]
 
 
 def found(*data):
