@@ -1,6 +1,7 @@
 """Waybill without Kafka and store: takes an order in and carries it to its end, step by step."""
 
 import asyncio
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ from waybill.configuration import plugin_facts
 
 TENANT, WORKER = "default", "worker-1"
 MOST_EVENTS = 200
+_TLS = ssl.create_default_context()
 _MINE = Turn(lambda: True, lambda: False)
 
 
@@ -121,7 +123,7 @@ class Office:
     async def carry(self, journey: Journey, document: Mapping[str, Any]) -> Carried:
         """The order's way; `RefusedError` where intake does not take it."""
         event = await self._accepted(journey, document)
-        wire = Wire(Transport.over_aiohttp()._wire, journey.trouble)
+        wire = Wire(Transport.over_aiohttp(_TLS)._wire, journey.trouble)
         try:
             order, events = await self._moved(event, self._stages(wire))
         finally:
