@@ -8,7 +8,7 @@ from plugins.api import Conversation, Done, Reply, Request, Step
 from plugins.connectors.stripe.customer import address_of, known_customer, shipping_of
 from plugins.connectors.stripe.options import StripeOptions
 from plugins.connectors.stripe.subscription import subscription_of
-from plugins.connectors.stripe.talking import get, post, unfit
+from plugins.connectors.stripe.talking import get, id_of, post, unfit
 from plugins.limio import part, text
 
 _KINDS: Mapping[str, tuple[str, ...]] = {
@@ -24,7 +24,7 @@ def perform(step: Step[StripeOptions]) -> Conversation:
     body = _changed(step)
     path = yield from _path(step)
     reply = yield post(step, path, body, call="update-customer")
-    return Done(customerId=str(reply["id"]), changed=_names(body))
+    return Done(customerId=id_of(reply), changed=_names(body))
 
 
 def look_up(step: Step[StripeOptions]) -> Conversation:
@@ -32,7 +32,7 @@ def look_up(step: Step[StripeOptions]) -> Conversation:
     body = _changed(step)
     reply = yield get(step, (yield from _path(step)))
     if all(_holds(reply.body, {name: value}) for name, value in body.items()):
-        return Done(customerId=str(reply["id"]), changed=_names(body))
+        return Done(customerId=id_of(reply), changed=_names(body))
     return step.not_done()
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from plugins.api import Reply, Request, Step
 from plugins.connectors.stripe.options import StripeOptions
-from plugins.connectors.stripe.talking import get, post, unfit
+from plugins.connectors.stripe.talking import get, id_of, post, unfit
 from plugins.limio import first_text, part, parts, text
 
 _ADDRESS = {
@@ -31,7 +31,7 @@ def customer(step: Step[StripeOptions]) -> Generator[Request, Reply, str]:
     else:
         path = f"/v1/customers/{quote(known, safe='')}"
         reply = yield post(step, path, body, call="update-customer")
-    return str(reply["id"])
+    return id_of(reply)
 
 
 def known_customer(step: Step[StripeOptions]) -> str | None:

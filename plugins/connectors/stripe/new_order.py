@@ -9,7 +9,7 @@ from plugins.api import Conversation, Done, Outcome, Reply, Request, Step
 from plugins.connectors.stripe.customer import customer, known_customer, with_email
 from plugins.connectors.stripe.options import StripeOptions
 from plugins.connectors.stripe.prices import Price, price_ids, prices_of, span_of
-from plugins.connectors.stripe.talking import get, post, timestamp, unfit
+from plugins.connectors.stripe.talking import get, id_of, post, timestamp, unfit
 from plugins.limio import day, items, number, offer_attributes, part, parts, text
 
 _OPEN = frozenset({"draft", "open"})
@@ -23,17 +23,19 @@ def perform(step: Step[StripeOptions]) -> Conversation:
     method, intent = _method(step), _intent(step)
     if method and not intent:
         path = f"/v1/payment_methods/{quote(method, safe='')}/attach"
-        yield post(step, path, {"customer": holder}, call="attach-payment-method")
+        attached = yield post(step, path, {"customer": holder}, call="attach-payment-method")
+        id_of(attached)
     ids = yield from price_ids(step, prices)
     body = _subscription(step, holder, prices, ids)
     reply = yield post(step, "/v1/subscriptions", body, call="create-subscription")
-    made = {**reply.body, "id": reply["id"]}
+    made = {**reply.body, "id": id_of(reply)}
     invoice = text(made, "latest_invoice", "id")
     if intent and invoice:
         path = f"/v1/invoices/{quote(invoice, safe='')}/attach_payment"
-        attached = yield post(step, path, {"payment_intent": intent}, call="attach-payment")
-        settled = text(attached.body, "status") == "paid"
-        return _done(step, {**made, **({"status": "active"} if settled else {})})
+        settled = yield post(step, path, {"payment_intent": intent}, call="attach-payment")
+        id_of(settled)
+        if text(settled.body, "status") == "paid":
+            made["status"] = "active"
     return _done(step, made)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from plugins.api import Reply, Request, Step
 from plugins.connectors.stripe.options import StripeOptions
-from plugins.connectors.stripe.talking import get, post, small_coins, unfit
+from plugins.connectors.stripe.talking import get, id_of, post, small_coins, unfit
 from plugins.limio import (
     first_text,
     items,
@@ -99,7 +99,7 @@ def price_ids(
         if key not in ids:
             price = next(one for one in prices if one.lookup_key == key)
             made = yield post(step, "/v1/prices", _body(price), call=f"create-price-{position}")
-            ids[key] = str(made["id"])
+            ids[key] = id_of(made)
     return ids
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from plugins.api import Failed, Reply, Request, Step, Unknown
+from plugins.api import Failed, PartnerSurpriseError, Reply, Request, Step, Unknown
 from plugins.connectors.stripe.options import StripeOptions
 from plugins.limio import part, text
 from schemas.steps import ErrorKind
@@ -74,6 +74,14 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, "true" if value else "false"
     elif value not in (None, ""):
         yield name, str(value)
+
+
+def id_of(reply: Reply) -> str:
+    """The id of what the reply is about; an answer without one cannot be understood."""
+    found = reply["id"]
+    if not isinstance(found, str) or not found:
+        raise PartnerSurpriseError("the reply's 'id' is no text")
+    return found
 
 
 def small_coins(amount: Decimal, currency: str) -> int:
