@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from plugins.api import Conversation, Reply, Request, Step
 from plugins.connectors.zuora.amounts import json_amount
@@ -24,6 +24,7 @@ from plugins.limio import items, number, text
 from schemas.steps import ErrorKind
 
 Kind: TypeAlias = Literal["add", "remove", "update"]
+_KINDS: Final[Mapping[str, Kind]] = {"add": "add", "remove": "remove", "update": "update"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +144,8 @@ def _quantity(item: Mapping[str, Any]) -> Decimal | None:
 
 def _kind(item: Mapping[str, Any], index: int) -> Kind:
     said = (text(item, "orderItemActionType") or "add").lower()
-    match said:
-        case "add" | "remove" | "update":
-            return said
-    message = f"orderItems[{index}].orderItemActionType {said!r} is none of add, remove, update"
-    raise unfit("action_type", message, ErrorKind.PERMANENT)
+    kind = _KINDS.get(said)
+    if kind is None:
+        message = f"orderItems[{index}].orderItemActionType {said!r} is not add, remove or update"
+        raise unfit("action_type", message, ErrorKind.PERMANENT)
+    return kind
