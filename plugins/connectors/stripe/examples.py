@@ -72,7 +72,10 @@ _REPLIES: Script = {
     "GET /v1/prices": Reply(200, {"data": [{"id": "price_1", "lookup_key": _KEY}]}),
     "create-subscription": Reply(200, _HELD),
 }
-_CANCEL: dict[str, Any] = {"order_type": "cancel_subscription", "data": {"reason": {"text": "too dear"}}}
+_CANCEL: dict[str, Any] = {
+    "order_type": "cancel_subscription",
+    "data": {"reason": {"text": "too dear"}},
+}
 
 EXAMPLES: Sequence[Example] = (
     Example(
