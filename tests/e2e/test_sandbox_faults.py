@@ -173,3 +173,34 @@ async def test_what_is_taken_from_the_journal_is_no_longer_there(sandbox: Sandbo
 async def test_an_unknown_filter_is_a_problem_naming_it(sandbox: Sandbox):
     problem = await sandbox.journal(partners="zuora")
     assert problem["errors"][0]["field"] == "partners"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(53100350, 200), (53100399, 200), (70, 429), (50000070, 429)]
+)
+async def test_a_reason_is_refused_in_zuoras_envelope_and_stored(
+    sandbox: Sandbox, code: int, status: int
+):
+    await sandbox.fault("zuora", "reason", code=code, message="Not now.", method="POST", count=1)
+    first = await create(sandbox, zuora_order(), "k")
+    assert (first[0], first[1]["reasons"]) == (status, [{"code": code, "message": "Not now."}])
+    assert await create(sandbox, zuora_order(), "k") == first
+    assert (await create(sandbox, zuora_order(), "k2"))[1]["success"] is True
+
+
+async def test_a_malformed_answer_comes_after_its_effect(sandbox: Sandbox):
+    await sandbox.fault("zuora", "malformed", path="/v1/orders", count=1)
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+        await create(sandbox, zuora_order())
+    assert "O-1" in (await sandbox.state("zuora"))["orders"]
+
+
+async def test_a_composite_is_refused_inside_its_answer(sandbox: Sandbox):
+    await sandbox.fault("salesforce", "reason", code="UNABLE_TO_LOCK_ROW", path="*/composite")
+    part = {"method": "GET", "url": "/services/data/v62.0/query?q=x", "referenceId": "one"}
+    status, answer = await sandbox.call(
+        "POST", f"{DATA}/composite", {"compositeRequest": [part], "allOrNone": True}
+    )
+    (only,) = answer["compositeResponse"]
+    assert (status, only["httpStatusCode"]) == (200, 400)
+    assert only["body"][0]["errorCode"] == "UNABLE_TO_LOCK_ROW"

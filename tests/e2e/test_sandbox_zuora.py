@@ -66,7 +66,7 @@ async def test_an_order_brings_account_subscription_invoice_and_payment(sandbox:
     assert account["billingAndPayment"]["autoPay"] is True
     _, subscription = await sandbox.call("GET", "/zuora/v1/subscriptions/S-1")
     assert subscription["accountNumber"] == "WB-1"
-    assert subscription["termEndDate"] == "2026-05-23"
+    assert subscription["termEndDate"] == "2026-05-24"
     _, found = await sandbox.call("GET", "/zuora/v1/orders/O-1")
     assert found["order"]["existingAccountNumber"] == "WB-1"
     _, orders = await sandbox.call("GET", "/zuora/v1/orders/subscription/S-1")

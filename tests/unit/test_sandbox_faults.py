@@ -66,3 +66,27 @@ def test_a_fault_that_is_not_understood_names_the_field(fault: dict[str, Any], f
     with pytest.raises(ValidationError) as refused:
         Fault.model_validate(fault)
     assert refused.value.errors()[0]["loc"] == (field,)
+
+
+def test_a_method_narrows_a_fault_down():
+    faults = book({"partner": "zuora", "mode": "hang", "method": "POST"})
+    assert faults.strike("zuora", "/v1/orders", "GET") is None
+    assert faults.strike("zuora", "/v1/orders", "POST") is not None
+
+
+def test_the_first_calls_may_pass():
+    faults = book({"partner": "zuora", "mode": "hang", "skip": 2, "count": 1})
+    assert [faults.strike("zuora", "/") is not None for _ in range(4)] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_reason_has_a_code_which_may_be_a_number():
+    fault = Fault.model_validate({"partner": "zuora", "mode": "reason", "code": 53100350})
+    assert fault.code == "53100350"
+    for wrong in ({"mode": "reason"}, {"mode": "hang", "code": "1"}):
+        with pytest.raises(ValidationError):
+            Fault.model_validate({"partner": "zuora", **wrong})

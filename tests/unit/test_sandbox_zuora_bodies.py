@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from waybill.sandbox.rules import Found, Kind
-from waybill.sandbox.zuora_bodies import account_body, order_body
+from waybill.sandbox.zuora.order_bodies import order_body
+from waybill.sandbox.zuora.people_bodies import account_body
 
 PLAN = "0123456789abcdef0123456789abcdef"
 BUYER = {"firstName": "Ada", "lastName": "Byron", "personalEmail": "ada@example.test"}

@@ -14,7 +14,7 @@ from waybill.sandbox.faults import FaultBook
 from waybill.sandbox.gate import Gate, World
 from waybill.sandbox.salesforce import Salesforce
 from waybill.sandbox.stripe import Stripe
-from waybill.sandbox.zuora import Zuora
+from waybill.sandbox.zuora.partner import Zuora
 
 LARGEST_BODY = 8 * 1024 * 1024
 STOP_SECONDS = 1.0
@@ -29,8 +29,9 @@ def build_sandbox(
     random = Random(seed)  # noqa: S311 - throws dice for faults, keeps no secret
     world = World(now=now, random=random, latency_ms=latency_ms, faults=FaultBook(random))
     app = web.Application(client_max_size=LARGEST_BODY)
-    Control(world).register(app)
-    for partner in _partners(now):
+    partners = _partners(now)
+    Control(world, partners).register(app)
+    for partner in partners:
         app.add_subapp(f"/{partner.name}", _mounted(partner, world))
 
     async def close(_: web.Application) -> None:

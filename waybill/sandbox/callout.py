@@ -36,6 +36,15 @@ class _Plain:
     def failing(self, status: int) -> Answer:
         return _failure(status, None, f"the partner answers {status}")
 
+    def refusing(self, call: Call, code: str, message: str | None) -> Answer:
+        """422 with the code: what the partner's own rules do not allow."""
+        del call
+        return _failure(422, None, message or "refused", code)
+
+    def state(self) -> dict[str, Any]:
+        """Nothing is kept."""
+        return {}
+
 
 class Callout(_Plain):
     """Takes any JSON at any path; its ids follow from the key, else from path and body.
@@ -85,6 +94,10 @@ class Entitlements(_Plain):
             Route("GET", "/grants/{subscription}", self.look_up),
             Route("DELETE", "/grants/{subscription}", self.revoke),
         ]
+
+    def state(self) -> dict[str, Any]:
+        """The grants as they were written, by subscription."""
+        return {"grants": self._grants}
 
     def grant(self, call: Call) -> Answer:
         """201 for a new grant, 200 for a known one."""
@@ -138,6 +151,10 @@ class Webhooks(_Plain):
         """The delivery's id."""
         return call.headers.get("webhook-id") or super().key_of(call)
 
+    def state(self) -> dict[str, Any]:
+        """What was received, oldest first."""
+        return {"received": list(self._received)}
+
     def receive(self, call: Call) -> Answer:
         """Keep the delivery."""
         self._count += 1
@@ -180,6 +197,6 @@ def _digest(text: str) -> str:
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _failure(status: int, field: str | None, message: str) -> Answer:
-    document = {"success": False, "error": {"status": status, "field": field, "message": message}}
-    return answer(status, document)
+def _failure(status: int, field: str | None, message: str, code: str | None = None) -> Answer:
+    error = {"status": status, "field": field, "message": message}
+    return answer(status, {"success": False, "error": error | ({"code": code} if code else {})})

@@ -1,11 +1,13 @@
-"""The operator's side of the sandbox: the journal, the faults and a sign of life."""
+"""The operator's side of the sandbox: journal, faults, state, its day and a sign of life."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from aiohttp import web
 from pydantic import ValidationError
 
+from waybill.sandbox.exchange import Advance, Ages, Partner
 from waybill.sandbox.faults import Fault
 from waybill.sandbox.gate import World
 from waybill.sandbox.journal import Filter
@@ -14,10 +16,11 @@ _JOURNAL_PARAMETERS = frozenset({"partner", "order", "key", "limit", "after", "s
 
 
 class Control:
-    """Handlers of `/_journal`, `/_faults` and `/livez`."""
+    """Handlers of `/_journal`, `/_faults`, `/_state`, `/_advance` and `/livez`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, partners: Sequence[Partner]) -> None:
         self._world = world
+        self._partners = {partner.name: partner for partner in partners}
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
@@ -28,6 +31,26 @@ class Control:
         app.router.add_get("/_faults", self.faults)
         app.router.add_post("/_faults", self.add_fault)
         app.router.add_delete("/_faults", self.clear_faults)
+        app.router.add_get("/_state", self.state)
+        app.router.add_post("/_advance", self.advance)
+
+    async def state(self, request: web.Request) -> web.Response:
+        """All that one partner keeps, or each of them by name."""
+        name = request.query.get("partner")
+        if name is None:
+            return _json(200, {name: one.state() for name, one in self._partners.items()})
+        if name not in self._partners:
+            return _problem([("partner", f"must be one of {', '.join(self._partners)}")])
+        return _json(200, self._partners[name].state())
+
+    async def advance(self, request: web.Request) -> web.Response:
+        """Let days go by: `to` is the new day; what is due by then comes about."""
+        try:
+            wanted = Advance.model_validate_json(await request.read())
+        except ValidationError as refused:
+            return _problem([_named(error) for error in refused.errors()])
+        passed = [one.advance(wanted) for one in self._partners.values() if isinstance(one, Ages)]
+        return _json(200, {name: value for one in passed for name, value in one.items()})
 
     async def livez(self, _: web.Request) -> web.Response:
         """Always well."""

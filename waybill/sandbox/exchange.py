@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from datetime import date
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import parse_qsl
 
 import orjson
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict
 
 from waybill.sandbox.keys import KeyBook
 
@@ -86,6 +88,32 @@ class Partner(Protocol):
 
     def failing(self, status: int) -> Answer:
         """The partner's own way of answering with an HTTP error."""
+        ...
+
+    def refusing(self, call: Call, code: str, message: str | None) -> Answer:
+        """The partner's own way of refusing this call with one of its error codes."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that the partner keeps, as plain JSON."""
+        ...
+
+
+class Advance(BaseModel):
+    """Days that go by: up to `to`; `closed_through` closes the books up to that day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    to: date
+    closed_through: date | None = None
+
+
+@runtime_checkable
+class Ages(Protocol):
+    """A partner that has a day of its own."""
+
+    def advance(self, wanted: Advance) -> dict[str, Any]:
+        """Move on to the day, and tell what came of it."""
         ...
 
 

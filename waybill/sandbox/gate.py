@@ -56,7 +56,7 @@ class Gate:
         arrived = world.now()
         call = await read_call(request, self._mount)
         entry = self._entry(arrived, call, request)
-        fault = world.faults.strike(name, call.path)
+        fault = world.faults.strike(name, call.path, call.method)
         if fault is not None and fault.mode in {"hang", "cut_before"}:
             world.journal.add(entry)
             await self._leave_unanswered(request, fault)
@@ -69,9 +69,10 @@ class Gate:
             world.journal.add(entry)
             return _cut(request)
         world.journal.add(entry)
+        half = fault is not None and fault.mode == "malformed"
         return web.Response(
             status=answer.status,
-            body=answer.body,
+            body=answer.body[: len(answer.body) // 2] if half else answer.body,
             headers=answer.headers,
             content_type=answer.content_type if answer.body else None,
         )
@@ -107,6 +108,8 @@ class Gate:
             handler = _saying(partner.failing(fault.answered))
             if fault.answered in NEVER_STORED:
                 return await _after(pause, call, handler)
+        if fault is not None and fault.code is not None:
+            handler = _saying(partner.refusing(call, fault.code, fault.message))
         refused = partner.refuse(call)
         if refused is not None:
             return refused

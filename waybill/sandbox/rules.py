@@ -128,6 +128,11 @@ class Shape:
         self._members = {**(required or {}), **(optional or {})}
         self._extra = extra
 
+    def extended(self, optional: Mapping[str, Rule]) -> "Shape":
+        """The same with more members."""
+        required = {name: self._members[name] for name in self._required}
+        return Shape(required, {**self._members, **optional}, self._extra)
+
     def __call__(self, value: Any, at: str, found: Found) -> None:
         """Append what is wrong with the value."""
         if not isinstance(value, dict):

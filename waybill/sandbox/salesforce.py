@@ -1,6 +1,7 @@
 """Salesforce as the connectors see it: upserts, updates, composites, queries and events."""
 
 import re
+from collections import deque
 from collections.abc import Callable
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,12 @@ _CODES = {
     500: ("UNKNOWN_EXCEPTION", "An unexpected error occurred."),
     503: ("SERVER_UNAVAILABLE", "Server is unavailable."),
 }
+_STATUSES = {code: status for status, (code, _) in _CODES.items()} | {
+    "INSUFFICIENT_ACCESS": 403,
+    "INSUFFICIENT_ACCESS_OR_READONLY": 403,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+}
+EVENTS_KEPT = 10_000
 
 
 class Salesforce:
@@ -43,6 +50,7 @@ class Salesforce:
         self._now = now
         self._tokens: set[str] = set()
         self._records = Records()
+        self._events: deque[Record] = deque(maxlen=EVENTS_KEPT)
 
     def routes(self) -> list[Route]:
         """The part of Salesforce's surface that the connectors use."""
@@ -90,6 +98,17 @@ class Salesforce:
         code, message = _CODES.get(status, ("UNKNOWN_EXCEPTION", f"Salesforce answers {status}."))
         return _errors(status, [Fault(code, message)])
 
+    def refusing(self, call: Call, code: str, message: str | None) -> Answer:
+        """The error array with that code; in a composite it is the first request's."""
+        text = message or f"Salesforce refuses with {code}."
+        if call.path.endswith("/composite") and isinstance(call.body, dict):
+            return _composite_refused(call.body, Fault(code, text))
+        return _errors(_STATUSES.get(code, 400), [Fault(code, text)])
+
+    def state(self) -> Record:
+        """The records by kind and id, and the platform events in the order of publication."""
+        return {**self._records.dumped(), "events": list(self._events)}
+
     def token(self, call: Call) -> Answer:
         """Client credentials; there is no `expires_in`, and errors have a shape of their own."""
         form = call.body if call.form else {}
@@ -113,6 +132,7 @@ class Salesforce:
 
     def resource(self, call: Call) -> Answer:
         """Any resource that can also be part of a composite."""
+        self._records.lets_duplicates_pass = _allows_duplicates(call)
         inner = call.path.split("/", 4)[4]
         return self._perform(call.method, inner, dict(call.query), call.body)
 
@@ -122,6 +142,7 @@ class Salesforce:
         if wrong is not None:
             return _errors(400, [Fault("JSON_PARSER_ERROR", wrong)])
         all_or_none = call.body.get("allOrNone", False)
+        self._records.lets_duplicates_pass = _allows_duplicates(call)
         self._records.begin()
         given: dict[str, Answer] = {}
         for part in call.body["compositeRequest"]:
@@ -181,7 +202,10 @@ class Salesforce:
     def _write(self, method: str, pieces: list[str], body: Record) -> Answer:
         match method, pieces:
             case "POST", ["sobjects", kind] if kind.endswith("__e"):
-                return _published(kind, body)
+                published = _published(kind, body)
+                if published.effect is not None:
+                    self._events.append({"type": kind, **body})
+                return published
             case "POST", ["sobjects", kind]:
                 key = self._records.create(kind, body)
                 return answer(201, {"id": key, "success": True, "errors": []}, key)
@@ -232,6 +256,11 @@ class Salesforce:
         return answer(200, {"totalSize": len(records), "done": True, "records": records})
 
 
+def _allows_duplicates(call: Call) -> bool:
+    rules = call.headers.get("Sforce-Duplicate-Rule-Header", "")
+    return "allowsave=true" in rules.lower().replace(" ", "")
+
+
 def _about_body(call: Call) -> Answer | None:
     if call.raw and "json" not in call.headers.get("Content-Type", ""):
         return _errors(415, [Fault("UNSUPPORTED_MEDIA_TYPE", "Send application/json.")])
@@ -267,6 +296,28 @@ def _published(kind: str, body: Record) -> Answer:
     enqueued = {"statusCode": "OPERATION_ENQUEUED", "message": uuid, "fields": []}
     document = {"id": record_id("e01", uuid), "success": True, "errors": [enqueued]}
     return answer(201, document, uuid)
+
+
+def _composite_refused(body: Record, fault: Fault) -> Answer:
+    """One of its requests failed, so all of them did, with 200 on the outside."""
+    halted = Fault(
+        "PROCESSING_HALTED",
+        "The transaction was rolled back since another operation in it failed.",
+    )
+    parts = body.get("compositeRequest")
+    names = [part.get("referenceId") for part in parts] if isinstance(parts, list) else ["one"]
+    document: list[Record] = [
+        {
+            "body": [
+                {"errorCode": said.code, "message": said.message, "fields": list(said.fields)}
+            ],
+            "httpHeaders": {},
+            "httpStatusCode": _STATUSES.get(said.code, 400),
+            "referenceId": name,
+        }
+        for name, said in ((name, halted if at else fault) for at, name in enumerate(names))
+    ]
+    return answer(200, {"compositeResponse": document})
 
 
 def _about_composite(body: Record) -> str | None:
@@ -323,7 +374,12 @@ def _halted(found: Answer) -> Answer:
 
 def _errors(status: int, faults: list[Fault]) -> Answer:
     document = [
-        {"errorCode": fault.code, "message": fault.message, "fields": list(fault.fields)}
+        {
+            "errorCode": fault.code,
+            "message": fault.message,
+            "fields": list(fault.fields),
+            **fault.more,
+        }
         for fault in faults
     ]
     return answer(status, document)

@@ -69,6 +69,7 @@ class Fault(NamedTuple):
     code: str
     message: str
     fields: tuple[str, ...] = ()
+    more: Mapping[str, Any] = MappingProxyType({})
 
 
 _NONE: Mapping[str, str] = MappingProxyType({})

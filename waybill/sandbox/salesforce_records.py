@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
+from waybill.sandbox.salesforce_duplicates import detected, match
 from waybill.sandbox.salesforce_fields import (
     PREFIXES,
     SHORTEST_ID,
@@ -61,6 +62,7 @@ class Records:
         self._external: set[tuple[str, str]] = set()
         self._undo: list[tuple[str, str, Record | None]] | None = None
         self._count = 0
+        self.lets_duplicates_pass = False
 
     def find(self, kind: str, field: str, value: str) -> list[Record]:
         """Records with that value, oldest first; text is compared without case."""
@@ -78,6 +80,10 @@ class Records:
         """Every record of a kind."""
         return list(self._records.get(kind, {}).values())
 
+    def dumped(self) -> dict[str, dict[str, Record]]:
+        """Every record by kind and id."""
+        return {kind: dict(table) for kind, table in self._records.items()}
+
     def get(self, kind: str, key: str) -> Record | None:
         """A record by id of 15 or 18 characters."""
         return self._records.get(kind, {}).get(_long(key))
@@ -91,6 +97,9 @@ class Records:
             message = f"Required fields are missing: [{missing}]"
             raise RefusedError([Fault("REQUIRED_FIELD_MISSING", message, (missing,))])
         self._unique(kind, None, changes)
+        matched = match(self.find, kind, changes)
+        if matched and not (matched.passable and self.lets_duplicates_pass):
+            raise RefusedError([detected(kind, matched)])
         prefix = PREFIXES.get(kind, "a00")
         key = record_id(prefix, f"{kind}/{seed or self._count}")
         if key in self._records.get(kind, {}):  # the external id was moved to another record

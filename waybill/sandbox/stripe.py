@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from urllib.parse import unquote
 
-from waybill.sandbox.exchange import Answer, Call, Handler, Route, answer
+from waybill.sandbox.exchange import Advance, Answer, Call, Handler, Route, answer
 from waybill.sandbox.keys import KeyBook
 from waybill.sandbox.stripe_forms import FORMS, misfits, nested
 from waybill.sandbox.stripe_ledger import Ledger, Record, RefusedError
@@ -14,6 +14,7 @@ _KEY = re.compile(r"Bearer (sk|rk)_\w+")
 _SEARCH = re.compile(r'metadata\["(\w+)"\]:"((?:[^"\\]|\\.)*)"')
 _TYPES = {401: "invalid_request_error", 409: "idempotency_error", 429: "invalid_request_error"}
 _CODES = {404: "resource_missing", 409: "idempotency_key_in_use", 429: "rate_limit"}
+_DECLINES = frozenset({"card_declined", "expired_card", "incorrect_cvc", "processing_error"})
 _MOST_LISTED = 100
 _ELSEWHERE = 422
 
@@ -91,9 +92,19 @@ class Stripe:
         """All that there is, by id."""
         return self._ledger.state()
 
-    def advance(self) -> None:
-        """What the passing of time brings: ends and renewals."""
+    def refusing(self, call: Call, code: str, message: str | None) -> Answer:
+        """The error with that code; what the bank declines is a 402."""
+        del call
+        said = message or f"Stripe refuses with {code}."
+        declined = code in _DECLINES
+        kind = "card_error" if declined else "invalid_request_error"
+        return _error(402 if declined else 400, said, code=code, kind=kind)
+
+    def advance(self, wanted: Advance) -> Record:
+        """What the passing of the clock's time brings: ends and renewals."""
+        del wanted
         self._ledger.advance()
+        return {}
 
     def customers(self, call: Call) -> Answer:
         """Those with exactly that e-mail address, newest first."""

@@ -47,6 +47,14 @@ class Sandbox:
         items = (await self.journal(**wanted))["items"]
         return [item["effect"] for item in items if item["effect"] is not None]
 
+    async def state(self, partner: str) -> Any:
+        """All that a partner keeps."""
+        return (await self.call("GET", f"/_state?partner={partner}"))[1]
+
+    async def advance(self, to: str, **more: str) -> Any:
+        """Let days go by."""
+        return (await self.call("POST", "/_advance", {"to": to, **more}))[1]
+
     async def fault(self, partner: str, mode: str, **more: Any) -> None:
         """Put a fault into force; ValueError with the problem when it is not understood."""
         status, answer = await self.call(
@@ -80,6 +88,26 @@ async def running_sandbox() -> AsyncIterator[Sandbox]:
             yield sandbox
     finally:
         await runner.cleanup()
+
+
+def zuora_change(*actions: Any, on: str = "2026-04-01", **members: Any) -> dict[str, Any]:
+    """An order on the subscription that `zuora_order()` makes; an action is (type, its member)."""
+    names = ("ContractEffective", "ServiceActivation", "CustomerAcceptance")
+    entries = [
+        {
+            "type": kind,
+            "triggerDates": [{"name": name, "triggerDate": on} for name in names],
+            kind[0].lower() + kind[1:]: member,
+        }
+        for kind, member in actions
+    ]
+    return {
+        "orderDate": on,
+        "orderNumber": "O-change",
+        "existingAccountNumber": "WB-1",
+        "subscriptions": [{"subscriptionNumber": "S-1", "orderActions": entries}],
+        **members,
+    }
 
 
 def zuora_order(number: str = "1", **changes: Any) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Zuora on the sandbox: a tenant with state, which takes what Zuora takes and no more."""
