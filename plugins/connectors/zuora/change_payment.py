@@ -1,7 +1,7 @@
 """Change of payment: the new method becomes the account's, and its address the Bill To."""
 
 from collections.abc import Generator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from plugins.api import Conversation, Done, Reply, Request, Step
 from plugins.connectors.zuora.account import read_account
@@ -23,7 +23,7 @@ from plugins.connectors.zuora.subscription import Subscription, read
 from plugins.limio import part, text
 from schemas.steps import ErrorKind
 
-_BILLING = "billing"
+_BILLING: Final = "billing"
 
 
 def perform(step: Step[ZuoraOptions]) -> Conversation:

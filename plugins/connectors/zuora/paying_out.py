@@ -135,11 +135,12 @@ def _ended(memo: CreditMemo, reply: Reply) -> PaidOut | NotPossible:
 
 def _refused(problem: Problem) -> NotPossible:
     """By the rules or by the gateway it is not possible; anything else ends the step."""
-    refused = isinstance(problem, Failed)
-    by_rule = refused and problem.code.endswith("30")
-    declined = refused and problem.kind is ErrorKind.DECLINED
-    if by_rule or declined or _is_unsupported(problem.message):
+    if _is_unsupported(problem.message):
         return NotPossible(problem.message)
+    if isinstance(problem, Failed):
+        by_rule = problem.code.endswith("30")
+        if by_rule or problem.kind is ErrorKind.DECLINED:
+            return NotPossible(problem.message)
     raise StoppedError(problem)
 
 

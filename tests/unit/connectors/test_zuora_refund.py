@@ -96,9 +96,10 @@ def test_a_gateway_that_breaks_leaves_open_whether_the_money_went(talk, order):
     "answer",
     [
         says_no(51700330, "The gateway does not support non-referenced credit."),
+        says_no(51700399, "Gateway: refund without a payment is unsupported."),
         said(number="R-1", status="Error", gatewayResponse="Refund is not supported"),
     ],
-    ids=["refused", "within a success"],
+    ids=["by a rule", "by the gateway", "within a success"],
 )
 def test_what_the_gateway_cannot_do_leaves_the_memo_open_for_a_person(talk, order, answer):
     _, outcome = talk(zuora.perform(at(order)), *before(), memo(), answer)
