@@ -17,6 +17,7 @@ _PREFIXES = {
 }
 _INTERVALS = {"day": 1, "week": 7}
 _LONGEST_LOOKUP_KEY = 200
+_DETAILS = ("name", "email", "phone", "address", "shipping")
 _DECLINED = "declined"
 """A payment method with this in its id is turned down by its bank."""
 
@@ -297,11 +298,7 @@ class Ledger:
 
 def _customer(before: Record, body: Record) -> Record:
     """Addresses are replaced as a whole, metadata name by name."""
-    named = {
-        name: body[name]
-        for name in ("name", "email", "phone", "address", "shipping")
-        if name in body
-    }
+    named: Record = {name: body[name] for name in _DETAILS if name in body}
     metadata = {**before.get("metadata", {}), **(body.get("metadata") or {})}
     return {**before, **named, "metadata": metadata}
 
