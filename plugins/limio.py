@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from schemas import money
+
+number = money.number
+"""An amount, given as a number or as text (orders have both); None where it is neither."""
 _ISO_DATE = len("2026-03-01")
-# "1e999999" is a short text and a number of a million digits.
-_LARGEST_POWER = 15
 
 
 def part(document: Any, *path: str) -> Mapping[str, Any]:
@@ -34,18 +35,6 @@ def text(document: Any, *path: str) -> str | None:
 def first_text(*candidates: str | None) -> str | None:
     """The first that is there."""
     return next((found for found in candidates if found), None)
-
-
-def number(value: Any) -> Decimal | None:
-    """An amount, given as a number or as text (orders have both); None where it is neither."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        found = Decimal(str(value).strip())
-    except InvalidOperation:
-        return None
-    sensible = found.is_finite() and abs(found.adjusted()) <= _LARGEST_POWER
-    return found if sensible else None
 
 
 def day(value: str | None) -> date | None:

@@ -1,22 +1,11 @@
 """Money at Zuora's edge: decimals inside, JSON numbers outside, rounded as the currency is."""
 
-from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any
 
 from plugins.connectors.zuora.envelope import unfit
-from plugins.limio import number
+from schemas.money import number, rounded_amount
 from schemas.steps import ErrorKind
-
-_PLACES: Final[Mapping[str, int]] = {
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"), 0
-    ),
-    **dict.fromkeys(("VND", "VUV", "XAF", "XOF", "XPF"), 0),
-}
-"""Decimal places of ISO 4217 where they are not two."""
-_USUAL_PLACES = 2
 
 
 def json_amount(amount: Decimal, currency: str | None = None) -> int | float:
@@ -31,12 +20,6 @@ def json_amount(amount: Decimal, currency: str | None = None) -> int | float:
 def text_amount(amount: Decimal, currency: str) -> str:
     """As outputs hold it: `10.00`, `1200` (JPY)."""
     return f"{rounded_amount(amount, currency):f}"
-
-
-def rounded_amount(amount: Decimal, currency: str) -> Decimal:
-    """Half up to the currency's places."""
-    places = _PLACES.get(currency.upper(), _USUAL_PLACES)
-    return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 
 def amount_of(value: Any) -> Decimal:
