@@ -112,11 +112,22 @@ class Override(_Part):
     post: list[PluginEntry] | None = None
 
 
+LaneBy: TypeAlias = Literal["subscription", "customer"]
+"""What parts orders into lanes, whose orders never overtake each other."""
+
+
 class Configuration(_Part):
-    """A tenant's processing configuration, one version of it."""
+    """A tenant's processing configuration, one version of it.
+
+    `lane_by` says whose orders run one at a time and in order: those of one subscription, or of
+    one customer (see lanes). `strictTotals` refuses an order whose `total` is not what its items
+    cost, less its `orderDiscount`; otherwise that is a warning in its process event.
+    """
 
     version: int = Field(ge=1, le=2**31 - 1)
     axes: Axes = Axes()
+    lane_by: LaneBy = "subscription"
+    strict_totals: bool = Field(default=False, alias="strictTotals")
     order_types: list[str] = []
     sequence: list[PluginEntry]
     post: list[PluginEntry] = []

@@ -25,6 +25,8 @@ ORDER_TYPES = (
     "activation",
 )
 """The thirteen order types; `submitted` is read as `new`."""
+CHANGES = frozenset(ORDER_TYPES) - {"new"}
+"""Those that are about a subscription that is there already, or being made."""
 
 
 def read_document(value: bytes | None) -> Document:

@@ -16,7 +16,8 @@ from schemas.orders import MAX_ORDER_BYTES, Document
 from schemas.problems import RefusedError
 from schemas.steps import Sealed
 from streams.core import ids
-from streams.core.intake import Examined, Intake, existing_subscription
+from streams.core.about import existing_subscription
+from streams.core.intake import Examined, Intake
 from streams.core.order import Order
 from streams.core.sealing import DataKey, seal, seal_document, unseal
 

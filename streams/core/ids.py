@@ -48,6 +48,11 @@ def lane_id(tenant: str, subscription: str) -> str:
     return f"{tenant}/{subscription}"
 
 
+def customer_lane_id(tenant: str, customer: str) -> str:
+    """The lane of a customer's orders; no subscription's, whose references hold no slash."""
+    return f"{tenant}/customer/{customer}"
+
+
 def command_id(tenant: str, identity: str) -> str:
     """The id of a command that brought none; `identity` is topic/partition/offset."""
     return "command-" + derived_uuid("command", tenant, identity).replace("-", "")

@@ -6,19 +6,20 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
+from schemas.arriving import refused
 from schemas.configuration import Configuration
 from schemas.envelope import Envelope
 from schemas.events import Event, OrderAccepted
 from schemas.expressions import evaluated
-from schemas.orders import ORDER_TYPES, Document, read_document
-from schemas.problems import Problem, RefusedError
+from schemas.orders import CHANGES, ORDER_TYPES, Document, read_document
 from schemas.steps import WaybillStep
-from streams.core import ids
+from streams.core import about, ids
+from streams.core.about import MAX_REFERENCE, existing_subscription, is_reference
+from streams.core.pricing import check_money
 from streams.core.sealing import DataKey, TenantKeys, fingerprint, seal_document, subject_of
 from streams.core.sequence import Resolution, Sequencer
 
 MAX_WAYBILL_BYTES = 256 << 10
-MAX_REFERENCE = 255
 
 MissingConnection: TypeAlias = Callable[[str, str, WaybillStep], str | None]
 """The connection that a step needs and that tenant and mode do not have, if any."""
@@ -74,7 +75,7 @@ class Prepared:
     def owner(self) -> str:
         """Who the order belongs to: as it says, else by its data subject."""
         given = self.document.get("owner")
-        return given if isinstance(given, str) and given else f"id-{self.subject}"
+        return given if isinstance(given, str) and given else about.owner_of(self.subject)
 
 
 class Intake:
@@ -93,11 +94,13 @@ class Intake:
     def prepare(self, submission: Submission) -> Prepared:
         """The order, checked and with its waybill; `RefusedError` says why it is not taken."""
         tenant = submission.tenant
-        _, keys = self._rules(tenant)
+        sequencer, keys = self._rules(tenant)
         found = self.examine(tenant, read_document(submission.value))
+        _check_subscription(found)
         identity = found.external_id or submission.identity
         subscription = found.subscription or ids.subscription_reference(tenant, identity)
-        lane = ids.lane_id(tenant, subscription)
+        lane_by = sequencer.configuration.lane_by
+        lane = about.lane(lane_by, tenant, keys, found.document, subscription)
         order_id = ids.order_id(tenant, identity, lane)
         return Prepared(
             submission=submission,
@@ -132,6 +135,8 @@ class Intake:
             config_version=sequencer.configuration.version,
         )
         self._check_connections(tenant, examined)
+        strict = sequencer.configuration.strict_totals
+        check_money(document, order_type, strict_totals=strict)
         return examined
 
     def config_version(self, tenant: str) -> int | None:
@@ -146,7 +151,7 @@ class Intake:
     def _rules(self, tenant: str) -> tuple[Sequencer, TenantKeys]:
         sequencer, keys = self._sequencers.get(tenant), self._keys.get(tenant)
         if sequencer is None or keys is None:
-            raise _refused(
+            raise refused(
                 "no_configuration",
                 f"there is no processing configuration for the tenant {tenant!r}",
                 "give the tenant a configuration and a key, or correct the header waybill-tenant",
@@ -158,7 +163,7 @@ class Intake:
         for step in examined.resolution.waybill:
             name = self._missing_connection(tenant, mode, step)
             if name is not None:
-                raise _refused(
+                raise refused(
                     "no_connection",
                     f"the step {step.id!r} needs the connection {name!r}, which the tenant"
                     f" {tenant!r} does not have in mode {mode!r}",
@@ -217,7 +222,7 @@ def _fingerprint(keys: TenantKeys, document: Document) -> bytes:
     try:
         return fingerprint(keys, document)
     except TypeError:
-        raise _refused(
+        raise refused(
             "malformed", "the order is nested too deep", "nest at most 250 levels"
         ) from None
 
@@ -230,7 +235,7 @@ def _order_type(document: Document, configuration: Configuration) -> str:
     known = (*ORDER_TYPES, *configuration.order_types)
     if order_type not in known:
         near = get_close_matches(order_type, known, 1)
-        raise _refused(
+        raise refused(
             "unknown_order_type",
             f"{given[:MAX_REFERENCE]!r} is not an order type",
             f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}",
@@ -242,9 +247,7 @@ def _order_type(document: Document, configuration: Configuration) -> str:
 def _mode(document: Document) -> str:
     mode = _text(document, "mode") or "production"
     if mode not in {"production", "test"}:
-        raise _refused(
-            "malformed", f"{mode!r} is not a mode", "use 'production' or 'test'", "/mode"
-        )
+        raise refused("malformed", f"{mode!r} is not a mode", "use 'production' or 'test'", "/mode")
     return mode
 
 
@@ -252,8 +255,8 @@ def _text(document: Document, member: str) -> str | None:
     value = document.get(member)
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or not _is_reference(value):
-        raise _refused(
+    if not isinstance(value, str) or not is_reference(value):
+        raise refused(
             "malformed",
             f"{member} is not a text of at most {MAX_REFERENCE} characters without control ones",
             f"send {member} as a JSON string",
@@ -262,20 +265,15 @@ def _text(document: Document, member: str) -> str | None:
     return value
 
 
-def _is_reference(text: str) -> bool:
-    """Short, and printable: ids are derived from it, parted by a control character."""
-    return 0 < len(text) <= MAX_REFERENCE and text.isprintable()
-
-
 def _check_items(document: Document) -> None:
     items = document.get("orderItems")
     if items is None:
         return
     if not isinstance(items, list):
-        raise _refused("malformed", "orderItems is not a list", "send a list", "/orderItems")
+        raise refused("malformed", "orderItems is not a list", "send a list", "/orderItems")
     for index, item in enumerate(items):
         if not isinstance(item, dict):
-            raise _refused(
+            raise refused(
                 "malformed",
                 "an order item is not an object",
                 "send objects",
@@ -283,42 +281,21 @@ def _check_items(document: Document) -> None:
             )
 
 
-def existing_subscription(document: Document) -> str | None:
-    """The subscription that the order is about; None where it opens one."""
-    items = document.get("orderItems") or []
-    named = [document.get("forSubscription"), *(item.get("forSubscription") for item in items)]
-    flat = [one for given in named for one in (given if isinstance(given, list) else [given])]
-    found = dict.fromkeys(_subscription(one) for one in flat if one)
-    if len(found) > 1:
-        raise _refused(
-            "several_subscriptions",
-            f"the order touches {len(found)} existing subscriptions",
-            "send one order per subscription",
+def _check_subscription(found: Examined) -> None:
+    if found.subscription is None and found.order_type in CHANGES:
+        raise refused(
+            "subscription_required",
+            f"an order of type {found.order_type} is about a subscription, and this one names none",
+            "send the subscription's reference as forSubscription",
             "/forSubscription",
         )
-    return next(iter(found), None)
-
-
-def _subscription(given: Any) -> str:
-    if isinstance(given, dict):
-        named = (given.get(member) for member in ("reference", "id", "name", "path"))
-        given = next((value for value in named if value), None)
-    text = given.strip().rstrip("/").rsplit("/", 1)[-1] if isinstance(given, str) else ""
-    if not _is_reference(text):
-        raise _refused(
-            "malformed",
-            "forSubscription does not name a subscription",
-            "send its reference as a string, or an object with reference or id",
-            "/forSubscription",
-        )
-    return text
 
 
 def _evaluated(expression: str, document: Document) -> Any:
     try:
         return evaluated(expression, document)
     except ValueError as problem:
-        raise _refused(
+        raise refused(
             "no_matching_configuration", str(problem), "correct the configuration's expression"
         ) from None
 
@@ -327,22 +304,16 @@ def _resolution(sequencer: Sequencer, document: Document, order_type: str) -> Re
     try:
         resolution = sequencer.resolve(document, order_type)
     except ValueError as problem:
-        raise _refused(
+        raise refused(
             "no_matching_configuration", str(problem), "correct the configuration's expression"
         ) from None
     if not resolution.waybill:
-        raise _refused(
+        raise refused(
             "no_matching_configuration",
             f"no plugin is left for this order ({dict(resolution.axes)})",
             "give these orders a sequence, or correct the exclusions",
         )
     size = sum(len(step.options) + len(step.map or "") for step in resolution.waybill)
     if size > MAX_WAYBILL_BYTES:
-        raise _refused(
-            "oversize", f"the waybill has {size} bytes of options", "shorten the options"
-        )
+        raise refused("oversize", f"the waybill has {size} bytes of options", "shorten the options")
     return resolution
-
-
-def _refused(code: str, message: str, remedy: str, field: str | None = None) -> RefusedError:
-    return RefusedError(Problem(code=code, message=message, remedy=remedy, field=field))

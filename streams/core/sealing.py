@@ -17,8 +17,11 @@ SECTIONS = (
     "deliveryDetails",
     "recipientDetails",
     "payment",
+    "notificationData",
 )
-"""Members of an order document that are sealed: who buys, where they live, how they pay."""
+"""Members of an order document that are sealed: who buys, where they live, how they pay, and what
+a partner said of them.
+"""
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
@@ -63,9 +66,19 @@ def fingerprint(keys: TenantKeys, document: Mapping[str, Any]) -> bytes:
 
 def subject_of(keys: TenantKeys, document: Mapping[str, Any], fallback: str) -> str:
     """The data subject of an order: the buyer by e-mail, else `fallback` stands for itself."""
+    return subject_by_email(keys, document) or _subject(keys, fallback)
+
+
+def subject_by_email(keys: TenantKeys, document: Mapping[str, Any]) -> str | None:
+    """The buyer as a data subject; None where the order has no e-mail address of theirs."""
     customer = document.get("customerDetails")
     email = customer.get("email") if isinstance(customer, Mapping) else None
-    identity = email.strip().lower() if isinstance(email, str) and email.strip() else fallback
+    if not isinstance(email, str) or not email.strip():
+        return None
+    return _subject(keys, email.strip().lower())
+
+
+def _subject(keys: TenantKeys, identity: str) -> str:
     return _keyed(keys.subject, identity.encode()).hex()[:32]
 
 

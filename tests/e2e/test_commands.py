@@ -56,7 +56,7 @@ def test_the_same_command_twice_has_one_effect(stack: Stack) -> None:
 
 def test_a_step_in_doubt_is_resolved_by_hand(stack: Stack) -> None:
     stack.fault("callout", path="/l", mode="cut_after")
-    order_id = str(stack.submit(an_order(order_type="external"))["id"])
+    order_id = str(stack.submit(an_order(order_type="external", forSubscription="A-S1"))["id"])
     stack.until(lambda: stack.order(order_id).get("status") == "in_doubt", 60)
     stack.mend()
     answer = command(stack, order_id, "resolve", output={"id": "L-1"})
@@ -118,7 +118,7 @@ def test_an_order_is_amended_before_it_is_tried_again(stack: Stack) -> None:
 def halfway(stack: Stack) -> str:
     """An order whose first step is done and whose second one failed."""
     stack.fault("callout", path="/pay", status=400)
-    order_id = str(stack.submit(an_order(order_type="credit"))["id"])
+    order_id = str(stack.submit(an_order(order_type="credit", forSubscription="A-S1"))["id"])
     assert stack.ended(order_id)["status"] == "failed"
     stack.mend()
     return order_id

@@ -37,6 +37,7 @@ ISOLATED = Configuration.model_validate(
 )
 SILENT = "blind"
 STORED = 0.5
+BY_CUSTOMER = 0.2
 CHANGES = ("change_offer", "change_address", "renew")
 
 
@@ -91,9 +92,7 @@ def scene(seed: int, chance: Chance) -> Scene:
         projectors=random.choice((2, 2, 3)),
         seconds=seconds,
         local_store=random.random() < 0.5,
-        configurations=(ISOLATED, ISOLATED)
-        if isolates
-        else tuple(_configuration(random, chance.stream(f"storing/{n}"), n) for n in (1, 2)),
+        configurations=(ISOLATED, ISOLATED) if isolates else _configurations(random, chance),
         orders=tuple(_apart(seconds) if isolates else _orders(random, seconds)),
         isolates=isolates,
         power_cut=not isolates and random.random() < 0.6,
@@ -101,12 +100,19 @@ def scene(seed: int, chance: Chance) -> Scene:
     )
 
 
-def _configuration(random: Random, storing: Random, version: int) -> Configuration:
+def _configurations(random: Random, chance: Chance) -> tuple[Configuration, ...]:
+    """Two versions; lanes are by the same in both, as somebody who changes that is told to wait."""
+    lane_by = "customer" if chance.stream("lanes").random() < BY_CUSTOMER else "subscription"
+    return tuple(_configuration(random, chance.stream(f"storing/{n}"), n, lane_by) for n in (1, 2))
+
+
+def _configuration(random: Random, storing: Random, version: int, lane_by: str) -> Configuration:
     names = [f"s{number}" for number in range(random.choice((1, 2, 2, 3)))]
     post = ["p0"] if random.random() < 0.4 else []
     return Configuration.model_validate(
         {
             "version": version,
+            "lane_by": lane_by,
             "sequence": [_stored(storing, _entry(random, name, post=False)) for name in names],
             "post": [_stored(storing, _entry(random, name, post=True)) for name in post],
         }

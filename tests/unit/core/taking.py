@@ -13,8 +13,10 @@ from streams.core.sequence import PluginFacts, Sequencer
 KEYS = TenantKeys.derived_from(b"the tenant's secret")
 KEY = DataKey(id="key-1", subject="subject-1", secret=b"s" * 32)
 CONNECTIONS = {
+    ("customers", "production", "zuora"),
     ("default", "production", "zuora"),
     ("elsewhere", "production", "zuora"),
+    ("strict", "production", "zuora"),
     ("tested", "production", "zuora"),
     ("tested", "test", "zuora"),
 }
@@ -57,8 +59,16 @@ INTAKE = Intake(
         "large": configured(sequence=[LARGE]),
         "keyless": configured(),
         "elsewhere": configured(axes={"order_type": "kind"}),
+        "customers": configured(lane_by="customer"),
+        "strict": configured(strictTotals=True, overrides=[]),
     },
-    keys=dict.fromkeys(("default", "tested", "broken", "large", "elsewhere", "unconfigured"), KEYS),
+    keys=dict.fromkeys(
+        (
+            *("default", "tested", "broken", "large", "elsewhere"),
+            *("customers", "strict", "unconfigured"),
+        ),
+        KEYS,
+    ),
     missing_connection=_missing,
 )
 

@@ -101,7 +101,7 @@ def test_a_tenant_may_declare_order_types_of_its_own() -> None:
 
 
 def test_a_tenant_may_read_the_order_type_elsewhere() -> None:
-    assert prepared(tenant="elsewhere", kind="renew").order_type == "renew"
+    assert prepared(tenant="elsewhere", kind="renew", forSubscription="A").order_type == "renew"
     assert prepared(tenant="elsewhere", kind="submitted", order_type="renew").order_type == "new"
     assert prepared(tenant="elsewhere").order_type == "new"
 

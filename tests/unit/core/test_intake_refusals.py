@@ -49,6 +49,11 @@ MEMBERS: dict[str, tuple[dict[str, Any], str, str]] = {
         "several_subscriptions",
         "/forSubscription",
     ),
+    "no subscription": (
+        {"order_type": "cancel_subscription"},
+        "subscription_required",
+        "/forSubscription",
+    ),
     "no plugin left": ({"order_type": "refund"}, "no_matching_configuration", ""),
     "unknown tenant": ({"tenant": "nobody"}, "no_configuration", ""),
     "tenant without key": ({"tenant": "keyless"}, "no_configuration", ""),
@@ -111,7 +116,24 @@ def test_an_unknown_order_type_near_none_lists_them_all() -> None:
 @pytest.mark.parametrize("order_type", ORDER_TYPES)
 def test_no_order_type_is_unknown(order_type: str) -> None:
     if order_type != "refund":
-        assert prepared(order_type=order_type).order_type == order_type
+        members = {"order_type": order_type, "forSubscription": "A", "total": {"amount": 5}}
+        assert prepared(**members).order_type == order_type
+
+
+@pytest.mark.parametrize("order_type", ORDER_TYPES)
+@pytest.mark.parametrize("given", [None, "", [], {}])
+def test_every_change_names_a_subscription(order_type: str, given: object) -> None:
+    members = {"order_type": order_type, "forSubscription": given, "total": {"amount": 5}}
+    if order_type == "new":
+        assert prepared(tenant="strict", **members)
+        return
+    problem = refusal(tenant="strict", **members)
+    assert (problem.code, problem.field) == ("subscription_required", "/forSubscription")
+    assert order_type in problem.message
+
+
+def test_a_tenants_own_order_types_need_no_subscription() -> None:
+    assert prepared(order_type="gift_redemption").order_type == "gift_redemption"
 
 
 def test_a_missing_connection_is_named_with_its_step_and_mode() -> None:
@@ -120,7 +142,8 @@ def test_a_missing_connection_is_named_with_its_step_and_mode() -> None:
 
 
 def test_an_order_that_passes_no_plugin_with_a_connection_needs_none() -> None:
-    assert prepared(mode="test", order_type="activation").mode == "test"
+    activation = {"order_type": "activation", "forSubscription": "A"}
+    assert prepared(mode="test", **activation).mode == "test"
 
 
 def test_several_subscriptions_are_counted() -> None:
