@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from projections.moments import iso
+from projections.warning import warnings_of
 from projections.wording import line_of
 from schemas.events import (
     CommandReceived,
@@ -22,7 +23,6 @@ from schemas.events import (
     StepSucceeded,
 )
 from schemas.steps import Body, Callout, Failure
-from streams.core.ids import derived_uuid
 
 WITH_CALLOUTS = (
     StepSucceeded,
@@ -75,8 +75,8 @@ def apply(record: dict[str, Any], event: Event, plugins: Mapping[str, str]) -> N
     if isinstance(fact, StepFailed | StepInDoubt | CompensationFailed):
         plugin = plugins.get(fact.step, fact.step)
         record["errors"].append(_error(plugin, fact.failure))
-    level, message = line_of(event)
-    record["logs"].append({"at": iso(at), "level": level, "message": message})
+    for level, message in (line_of(event), *warnings_of(event)):
+        record["logs"].append({"at": iso(at), "level": level, "message": message})
 
 
 def callout_shape(callout: Callout, plugin: str) -> dict[str, Any]:
@@ -98,9 +98,15 @@ def callout_shape(callout: Callout, plugin: str) -> dict[str, Any]:
     }
 
 
+def process_event_id(order_id: str, run: int) -> str:
+    """The order's own digits, as Limio has it; those of later runs are counted."""
+    made = order_id.replace("order-", "process_event-", 1)
+    return made if run == 1 else f"{made}-{run}"
+
+
 def _empty(order_id: str, run: int) -> dict[str, Any]:
     return {
-        "id": "process_event-" + derived_uuid("process_event", order_id, str(run)).replace("-", ""),
+        "id": process_event_id(order_id, run),
         "order": order_id,
         "run": run,
         "callouts": [],

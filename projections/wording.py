@@ -35,7 +35,10 @@ from schemas.steps import Failure
 
 
 class Line(NamedTuple):
-    """`operator` lines are what people asked and were told; `error` ones what partners said."""
+    """`operator` lines are what people asked and were told; `error` ones what partners said.
+
+    `warning` ones are what to look at although the order goes on.
+    """
 
     level: str
     message: str
