@@ -16,6 +16,7 @@ from sqlalchemy import (
 from projections.change import Change
 from projections.tables import Bulk, Place, Text, indexable, insert_into
 from schemas.steps import Phase, WaybillStep
+from streams.core.follow_ups import follow_ups
 from streams.core.order import ENDED, FINAL, Order, Progress, State, StepStatus, holds_up
 
 DEFERRED = "deferred"
@@ -30,7 +31,7 @@ class Cause:
 
     `kind`: `failed` (the run), `in_doubt` (a step whose outcome nobody knows), `post_failed` (a
     step behind the main phase, tried often enough), `compensation_failed` (a step could not be
-    undone).
+    undone), `follow_up` (a step is done, and has left something to do).
     """
 
     step: str
@@ -73,6 +74,10 @@ def causes(order: Order | None) -> tuple[Cause, ...]:
             kind = _kind(order, step, progress.status)
             if kind is not None:
                 found.append(_cause(step, kind, progress))
+    for index, left in follow_ups(order):
+        step = order.accepted.waybill[index]
+        code = indexable(left.code)
+        found.append(Cause(indexable(step.id), indexable(step.plugin), "follow_up", code))
     return tuple(found)
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from projections.moments import short
 from schemas.steps import Failure, WaybillStep
+from streams.core.follow_ups import follow_ups
 from streams.core.order import FINAL, Order, Progress, State, StepStatus
 from streams.core.undoing import undoing
 
@@ -54,7 +55,7 @@ def next_action(order: Order, pause: Pause | None = None) -> str:
     """What happens next and when, or what a person can do."""
     match order.state:
         case State.CANCELLED:
-            return "none"
+            return _left_over(order) or "none"
         case _ if order.open_at is not None:
             return _under_way(order, order.open_at)
         case _ if order.pending and undoing(order) is None:
@@ -132,9 +133,17 @@ def _needed(what: str, failure: Failure | None, commands: str) -> str:
     return f"needs a person: {what}{code}; {commands}"
 
 
+def _left_over(order: Order) -> str | None:
+    """What a step that is done has left for a person."""
+    for index, left in follow_ups(order):
+        step = order.accepted.waybill[index].id
+        return f"needs a person: step {step} left something to do ({left.code}); resolve"
+    return None
+
+
 def _proceeds(order: Order) -> str:
     if order.state is State.COMPLETED:
-        return "none"
+        return _left_over(order) or "none"
     if order.failure is not None:
         return "ends as failed"
     step = order.step

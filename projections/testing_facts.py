@@ -26,8 +26,11 @@ Choose = Callable[[int], int]
 """`choose(n)` is a number from 0 to n - 1; the history follows from the choices alone."""
 
 OUTCOMES = 12
-REFUSED, UNKNOWN, AGAIN, UNKNOWN_AGAIN, DEFERRED, STOPPED = 0, 1, 6, 7, 8, 9
-"""What becomes of an attempt; with the other numbers up to `OUTCOMES` it succeeds."""
+REFUSED, UNKNOWN, AGAIN, UNKNOWN_AGAIN, DEFERRED, STOPPED, LEFT = 0, 1, 6, 7, 8, 9, 11
+"""What becomes of an attempt; with the other numbers up to `OUTCOMES` it succeeds.
+
+With `LEFT` it does, too, and leaves something for a person.
+"""
 
 STAGE = "zuora@partner.example"
 _DELAY = timedelta(seconds=30)
@@ -56,7 +59,9 @@ def _done(run: RunStep, at: datetime, outcome: int) -> Result:
     if outcome in {AGAIN, UNKNOWN_AGAIN}:
         unknown = outcome == UNKNOWN_AGAIN
         return StepFailed(failure=failure, next_attempt_at=at + _DELAY, unknown=unknown, **named)
-    output = {"accountId": f"A-{outcome}", "secretToken": "s3cret"}
+    output: dict[str, Any] = {"accountId": f"A-{outcome}", "secretToken": "s3cret"}
+    if outcome == LEFT:
+        output |= {"follow_up": {"code": "by_hand", "message": "do it"}, "warnings": ["late"]}
     return StepSucceeded(output=output, **named)
 
 
@@ -97,7 +102,7 @@ _SENSIBLE: Mapping[State, Sequence[CommandKind]] = {
     State.PAUSED: (CommandKind.RESUME,),
     State.QUEUED: (CommandKind.RELEASE,),
     State.POST_PROCESSING: (CommandKind.FORCE_COMPLETE, CommandKind.PAUSE),
-    State.COMPLETED: (CommandKind.RETRY,),
+    State.COMPLETED: (CommandKind.RETRY, CommandKind.RESOLVE),
 }
 _ABOUT_STEPS = frozenset({CommandKind.RETRY, CommandKind.SKIP, CommandKind.RESOLVE})
 

@@ -21,6 +21,7 @@ from schemas.events import (
 )
 from streams.core import lanes
 from streams.core.decisions import Append, Decision, Surroundings
+from streams.core.follow_ups import finished_by
 from streams.core.order import DONE, FINAL, REPEATABLE, Order, State, StepStatus
 from streams.core.undoing import again, amend_refusal, must_wait, standing, undoing
 
@@ -148,6 +149,9 @@ def _retry(order: Order, command: CommandReceived) -> Append | Fact | None:  # n
 
 def _settle(order: Order, command: CommandReceived) -> Append | Fact | None:  # noqa: PLR0911 (a return per rule)
     """Skip or resolve."""
+    left = _left_behind(order, command)
+    if left is not None:
+        return left
     if order.state is State.FAILED and undoing(order) is None:
         return _reopen(order, command)
     if order.state is State.CANCELLED:
@@ -160,6 +164,20 @@ def _settle(order: Order, command: CommandReceived) -> Append | Fact | None:  # 
     status = order.progress[index].status
     if status in DONE or status is StepStatus.COMPENSATED:
         return _rejected(order, command, "already_done", f"the step is {status.value}")
+    step = order.accepted.waybill[index].id
+    return StepResolved(expected=order.sequence, command=command.command, step=step)
+
+
+def _left_behind(order: Order, command: CommandReceived) -> Fact | None:
+    """A person has done what a finished step left to do; where none is named, nothing else stops.
+
+    A step that is being undone at this moment leaves nothing.
+    """
+    index = finished_by(order, command)
+    if index is None or index == order.open_at:
+        return None
+    if command.step is None and (order.state is State.FAILED or _meant(order, command) is not None):
+        return None
     step = order.accepted.waybill[index].id
     return StepResolved(expected=order.sequence, command=command.command, step=step)
 

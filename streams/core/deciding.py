@@ -24,6 +24,7 @@ from schemas.events import (
     StepStarted,
 )
 from schemas.steps import Phase
+from streams.core.follow_ups import finished_by, without
 from streams.core.order import (
     DONE,
     WAITS,
@@ -132,6 +133,8 @@ def _queued(order: Order, fact: OrderQueued, offset: int) -> Order:
 def _resolved(order: Order, step: str, command: CommandReceived | None, at: datetime) -> Order:
     index = order.index_of(step)
     assert index is not None
+    if command is not None and index == finished_by(order, command):
+        return _followed_up(order, step, command)
     one = order.progress[index]
     supplied = command is not None and command.kind is CommandKind.RESOLVE
     status = StepStatus.SUCCEEDED if supplied else StepStatus.SKIPPED
@@ -157,6 +160,16 @@ def _resolved(order: Order, step: str, command: CommandReceived | None, at: date
         position = advanced(order, marked, at)
         order = order.but(position=position, progress=tuple(marked))
     return order
+
+
+def _followed_up(order: Order, step: str, command: CommandReceived) -> Order:
+    """The step hands on what it did, less what it left to do, and what the person adds."""
+    output = {**without(order.context[step]), **(command.output or {})}
+    parts = (*order.sealed.get(step, ()), *command.sealed)
+    return order.but(
+        context={**order.context, step: output},
+        sealed={**order.sealed, step: parts} if parts else order.sealed,
+    )
 
 
 def _reopened(

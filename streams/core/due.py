@@ -25,6 +25,7 @@ from schemas.events import (
     StepResult,
     StepStarted,
 )
+from streams.core.follow_ups import finished_by
 from streams.core.lanes import is_at_rest
 from streams.core.order import DONE, ENDED, FINAL, REPEATABLE, WAITS, Order, State, StepStatus
 from streams.core.undoing import amend_refusal, must_wait, standing, undoing
@@ -91,7 +92,11 @@ def _repeated(order: Order, fact: RetryDue) -> bool:
 
 def _resolved(order: Order, fact: StepResolved) -> bool:
     index = order.index_of(fact.step)
-    if index is None or order.open_at == index or order.state is State.CANCELLED:
+    if index is None or order.open_at == index:
+        return False
+    if index == finished_by(order, order.command(fact.command)):
+        return True
+    if order.state is State.CANCELLED:
         return False
     return order.progress[index].status not in {*DONE, StepStatus.COMPENSATED}
 

@@ -1,6 +1,5 @@
 """An order's state as bytes: whole, and the same for equal orders."""
 
-
 import orjson
 
 from streams.core.snapshot import restored, state_bytes
