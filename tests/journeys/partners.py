@@ -42,8 +42,6 @@ class Partners:
         headers = await self._authorised(path.split("/")[1])
         async with self.http.request(method, path, json=body, headers=headers) as reply:
             answer = await reply.json() if "json" in reply.content_type else await reply.text()
-        if reply.status == 404 and path.startswith("/_"):
-            return {}
         assert reply.status < 400, f"{call}: {reply.status} {answer}"
         assert not isinstance(answer, dict) or answer.get("success") is not False, answer
         return answer
