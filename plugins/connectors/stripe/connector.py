@@ -13,7 +13,7 @@ from plugins.limio import text
 from schemas.steps import ErrorKind
 
 _KEY_KEPT_S = 24 * 3600
-_IDENTITY = ("customer", "metadata[order_id]", "metadata[subscription_reference]")
+_MARKS = ("order_id", "subscription_reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _is_subscription(request: Request) -> bool:
 
 
 def _known_by(body: Mapping[str, Any]) -> object:
-    return [body.get(name) for name in _IDENTITY]
+    return body.get("customer"), [body.get(f"metadata[{name}]") for name in _MARKS]
 
 
 BEFORE_SUBSCRIPTION = HookPoint(concerns=_is_subscription, identity=_known_by)
