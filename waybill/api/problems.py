@@ -40,12 +40,20 @@ NO_CONFIGURATION = Kind(422, "no_configuration", "The tenant has no configuratio
 UNKNOWN_ORDER_TYPE = Kind(422, "unknown_order_type", "The order type is not known")
 NO_CONNECTION = Kind(422, "no_connection", "A partner system cannot be reached in this mode")
 SEVERAL_SUBSCRIPTIONS = Kind(422, "several_subscriptions", "The order touches too much at once")
+SUBSCRIPTION_REQUIRED = Kind(422, "subscription_required", "The order names no subscription")
+AMOUNT_REQUIRED = Kind(422, "amount_required", "The order names no amount above 0")
+MIXED_CURRENCIES = Kind(422, "mixed_currencies", "The order is in several currencies")
+TOTALS_DIFFER = Kind(422, "totals_differ", "The items do not come to the total")
 NO_MATCHING_CONFIGURATION = Kind(
     422, "no_matching_configuration", "No sequence of plugins fits the order"
 )
 OVERSIZE_WAYBILL = Kind(422, "oversize", "The waybill is too large")
 TOO_MANY = Kind(429, "too_many_streams", "Too many streams are open")
+NO_PREVIEW = Kind(422, "no_preview", "No plugin of the order can tell what it would do")
+PREVIEW_REFUSED = Kind(422, "preview_refused", "The order would not go through")
 INTERNAL = Kind(500, "internal", "Something went wrong here")
+PARTNER_FAILED = Kind(502, "partner_failed", "A partner does not answer as it should")
+PARTNER_BUSY = Kind(503, "partner_busy", "A partner takes no questions now")
 KAFKA_UNAVAILABLE = Kind(503, "kafka_unavailable", "Kafka does not answer")
 STORE_UNAVAILABLE = Kind(503, "store_unavailable", "The store does not answer")
 VIEW_BEHIND = Kind(503, "view_behind", "The view has not got there yet")
@@ -71,6 +79,10 @@ REFUSALS = (
     UNKNOWN_ORDER_TYPE,
     NO_CONNECTION,
     SEVERAL_SUBSCRIPTIONS,
+    SUBSCRIPTION_REQUIRED,
+    AMOUNT_REQUIRED,
+    MIXED_CURRENCIES,
+    TOTALS_DIFFER,
     NO_MATCHING_CONFIGURATION,
     OVERSIZE_WAYBILL,
 )

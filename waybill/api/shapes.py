@@ -204,7 +204,7 @@ class LogLine(_Shape):
     """One line of the order's log. Those that are not of level `info` need the scope `operate`."""
 
     at: AwareDatetime
-    level: Literal["info", "error", "operator"]
+    level: Literal["info", "warning", "error", "operator"]
     message: str
 
 

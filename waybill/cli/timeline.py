@@ -154,6 +154,14 @@ def _result(data: _Json) -> Iterator[Text]:
         yield Text(f"      {plain(failure.get('code'))}: {plain(said)}", "red")
     if data.get("reason"):
         yield Text(f"      {plain(data['reason'])}", "dim")
+    output = data.get("output") or {}
+    for warning in output.get("warnings") or ():
+        yield Text(f"      {plain(warning)}", "yellow")
+    left = output.get("follow_up")
+    if left:
+        yield Text(
+            f"      to do: {plain(left.get('message'))} ({plain(left.get('code'))})", "yellow"
+        )
 
 
 def _end(order: _Json) -> Iterator[Text]:
