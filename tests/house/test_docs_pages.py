@@ -12,6 +12,7 @@ import pytest
 
 from plugins.registry import Registry
 from schemas.connections import Connections
+from tests.unit.core.taking import prepared
 from waybill.cli.main import cli
 from waybill.configuration import check
 from waybill.findings import errors
@@ -112,6 +113,8 @@ def test_json_that_is_shown_is_a_document_that_is_taken(text: str, tmp_path: Pat
         assert [one for one in found if "'acme'" not in one.message] == []
     elif "default" in document:
         Connections.model_validate(document)
+    elif "order_type" in document:
+        assert prepared(**document).document == document
     else:
         assert "type" in document or "token" in document, "what an API answers"
 
