@@ -1,25 +1,21 @@
 """Performs steps: builds what a conversation needs, and makes a fact of what came of it."""
 
-from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
-from typing import Any
-
-import orjson
 
 from plugins.addressing import NoConnectionError
-from plugins.api import Manifest, Options, Step
+from plugins.api import Options, Step
 from plugins.perform import Assignment, TurnedAwayError
 from schemas.connections import Connection
 from schemas.events import Result, StepDeferred, StepSkipped
-from schemas.expressions import evaluated
 from schemas.steps import WaybillStep
 from streams.agents import metrics
 from streams.agents.equipment import Equipment
+from streams.agents.fitting import deadline_s, mapped, picked
 from streams.agents.opening import ErasedError, Opening
 from streams.agents.outcomes import Outcomes, misconfigured, poisonous
-from streams.agents.trying import LONGEST_STEP_S, Task, Trying
+from streams.agents.trying import Task, Trying
 from streams.agents.turn import Misfit, NotSentError, StopWantedError, Turn
 from streams.core import ids
 from streams.core.decide import RunStep, is_announced
@@ -82,7 +78,7 @@ class Stages:
         if assignment is None:
             return StepSkipped(step=step.id, attempt=run.attempt, reason=f"not when {step.when}")
         opened_at = order.opened.started or order.created
-        connector, deadline_s = assignment.connector, assignment.deadline_s
+        connector, allowed_s = assignment.connector, assignment.deadline_s
         keyed = connector.look_up is not None and connector.manifest.key_header is not None
         performed = await self._trying.attempt(
             Task(
@@ -91,7 +87,7 @@ class Stages:
                 assignment=assignment,
                 turn=turn,
                 opened_at=opened_at,
-                renews=keyed and renews(order, run, step, self._equipment.now(), deadline_s),
+                renews=keyed and renews(order, run, step, self._equipment.now(), allowed_s),
                 renewed=keyed and is_renewed(order, run, step),
             )
         )
@@ -104,11 +100,10 @@ class Stages:
         document, order_json = opened.view(step.items)
         context = await self._opening.context(order)
         root = {**document, "order": document, "context": context}
-        if step.when is not None and not run.compensate and not _picked(step.when, root):
+        if step.when is not None and not run.compensate and not picked(step.when, root):
             return None
         connector = self._equipment.addressing.registry.get(step.plugin)
         options = self._options_of(step)
-        mapped = orjson.loads(step.map) if step.map is not None else {}
         key_step = f"{step.id}:compensate" if run.compensate else step.id
         hand = self._equipment.in_hand
         return Assignment(
@@ -118,7 +113,7 @@ class Stages:
                 order=document,
                 options=options,
                 context=context,
-                mapped={name: _picked(text, root) for name, text in mapped.items()},
+                mapped=mapped(step, root),
                 tenant=order.tenant,
             ),
             connection=connection,
@@ -126,7 +121,7 @@ class Stages:
             key_of=partial(_key_of, order, step.id, key_step),
             order_json=order_json,
             scrubber=opened.scrubber,
-            deadline_s=_deadline(step, connector.manifest, options),
+            deadline_s=deadline_s(step, connector.manifest, options),
             trace=order.trace,
             in_hand=nullcontext() if hand is None else hand.hold(_held(order, run)),
         )
@@ -147,8 +142,8 @@ class Stages:
         if not is_announced(step):
             return
         manifest = self._equipment.addressing.registry.get(step.plugin).manifest
-        deadline_s = _deadline(step, manifest, self._options_of(step))
-        late = self._equipment.monotonic() - started > deadline_s
+        allowed_s = deadline_s(step, manifest, self._options_of(step))
+        late = self._equipment.monotonic() - started > allowed_s
         if late or not turn.is_mine():
             raise NotSentError
 
@@ -171,22 +166,8 @@ def _held(order: Order, run: RunStep) -> str:
     return f"order {order.id}, run {run.run}, step {run.step}{undoing}, attempt {run.attempt}"
 
 
-def _picked(expression: str, root: Mapping[str, Any]) -> Any:
-    try:
-        return evaluated(expression, root)
-    except ValueError as problem:
-        raise Misfit(str(problem)) from problem
-
-
 def _key_of(order: Order, step: str, key_step: str, call: str) -> str:
     """Another key after each definite failure of the call, and after what it did was undone."""
     generations = order.generations
     generation = generations.get(f"{key_step}/{call}", 0) + generations.get(f"{step}/", 0)
     return ids.call_key(order.tenant, order.id, key_step, call, generation)
-
-
-def _deadline(step: WaybillStep, manifest: Manifest, options: Options) -> float:
-    wanted = step.timeout_s
-    if wanted is None:
-        wanted = manifest.timeout_s if manifest.deadline_s is None else manifest.deadline_s(options)
-    return min(LONGEST_STEP_S, wanted)
