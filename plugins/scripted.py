@@ -32,6 +32,7 @@ PERSONAL_SECTIONS = (
     "deliveryDetails",
     "recipientDetails",
     "payment",
+    "notificationData",
 )
 """Members of an order document whose values must never be recorded."""
 
