@@ -95,12 +95,16 @@ class Limits(_Part):
 
 
 class Connection(_Part):
-    """One partner system as one tenant reaches it in one mode."""
+    """One partner system as one tenant reaches it in one mode.
+
+    `inbound` is the secret that the partner shows where it calls us, of at least 16 characters.
+    """
 
     base_url: str = Field(pattern=r"^https?://[^/]+(/.*)?$")
     auth: Auth = NoAuth()
     limits: Limits = Limits()
     headers: dict[str, str] = {}
+    inbound: Secret | None = None
 
 
 class Connections(RootModel[dict[str, dict[Literal["production", "test"], dict[str, Connection]]]]):

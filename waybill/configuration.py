@@ -217,16 +217,22 @@ def _secret_findings(connections: Connections) -> Iterator[Finding]:
     for tenant, modes in connections.root.items():
         for mode, named in modes.items():
             for name, connection in named.items():
-                for member in type(connection.auth).model_fields:
-                    secret = getattr(connection.auth, member)
+                for member, secret in _secrets(connection):
                     if isinstance(secret, SecretFromFile) and not Path(secret.file).is_file():
                         yield Finding(
                             code="secret_missing",
                             message=f"there is no file {secret.file}",
                             remedy="write the secret into it",
                             severity=Severity.WARNING,
-                            path=pointer([tenant, mode, name, "auth", member, "file"]),
+                            path=pointer([tenant, mode, name, *member, "file"]),
                         )
+
+
+def _secrets(connection: Connection) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """What may be a secret, with its place in the connection."""
+    for member in type(connection.auth).model_fields:
+        yield ("auth", member), getattr(connection.auth, member)
+    yield ("inbound",), connection.inbound
 
 
 def _from_directory(value: Any, directory: Path) -> Any:

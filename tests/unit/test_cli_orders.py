@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -202,6 +202,47 @@ class TestSubmit:
         api.answers["POST /api/order"] = (502, b"<html>Bad gateway</html>")
         assert main(["submit", order_file]) == 1
         assert "unexpected_answer" in capsys.readouterr().err
+
+
+class TestPreview:
+    PREVIEW: ClassVar = {
+        "order_type": "change_offer",
+        "effectiveDate": "2026-04-01",
+        "currency": "GBP",
+        "futureCharges": [
+            {"date": "2026-04-01", "amount": "55.00", "description": "Qtr\x1b[2J", "step": "zuora"}
+        ],
+        "credits": [{"amount": "12.50", "step": "zuora"}],
+        "warnings": ["moved to the end of the term"],
+    }
+
+    def test_charges_and_credits_are_a_table_with_warnings_below(
+        self, api: Asked, order_file: str, capsys: Captured
+    ) -> None:
+        api.answers["POST /api/order/preview"] = (200, self.PREVIEW)
+        assert main(["preview", order_file]) == 0
+        [(key, _, _, body)] = api.asked
+        assert (key, body) == ("POST /api/order/preview", b'{"external_id": "SHOP-1"}')
+        told = capsys.readouterr().out
+        assert told.startswith("change_offer, effective 2026-04-01\n")
+        for words in ("55.00 GBP", "12.50 GBP", "Qtr [2J", "warning: moved to the end"):
+            assert words in told
+        assert "\x1b" not in told
+
+    def test_an_order_that_costs_nothing_says_so(
+        self, api: Asked, order_file: str, capsys: Captured
+    ) -> None:
+        free = {**self.PREVIEW, "futureCharges": [], "credits": [], "warnings": []}
+        api.answers["POST /api/order/preview"] = (200, free)
+        assert main(["preview", order_file]) == 0
+        assert "Nothing is charged" in capsys.readouterr().out
+
+    def test_an_order_that_would_fail_ends_with_1(
+        self, api: Asked, order_file: str, capsys: Captured
+    ) -> None:
+        api.answers["POST /api/order/preview"] = (422, problem("preview_refused"))
+        assert main(["preview", order_file, "--json"]) == 1
+        assert json.loads(capsys.readouterr().err)["code"] == "preview_refused"
 
 
 class TestOrder:

@@ -74,7 +74,7 @@ def _endpoint(api: Api, route: Route) -> _Handler:
     async def endpoint(request: web.Request) -> web.StreamResponse:
         principal = _NOBODY
         if route.scope is not None:
-            principal = api.services.gate.admit(request, route.scope)
+            principal = api.services.gate.admit(request, route.scope, route.partner)
         query = _query(request, route.query)
         if isinstance(query, Reread) and query.min_offset is not None:
             await api.watch.holds(parse_token(query.min_offset), principal.tenant)

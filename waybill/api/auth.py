@@ -1,12 +1,10 @@
-"""Who asks, for which tenant, and what they may do."""
+"""API keys, and who is let in."""
 
 import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,12 @@ from aiohttp import web
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from yarl import URL
 
+from waybill.api.partners import PartnerSecrets
+from waybill.api.principal import Principal, Scope
 from waybill.api.problems import BAD_HEADER, FOREIGN_HOST, MISSING_SCOPE, UNAUTHENTICATED
 from waybill.api.problems import ApiProblem as Refused
+
+__all__ = ["ApiKey", "ApiKeysError", "Gate", "Principal", "Scope", "load_api_keys", "new_api_key"]
 
 DEFAULT_TENANT = "default"
 TENANT_HEADER = "waybill-tenant"
@@ -24,15 +26,6 @@ TENANT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 _SECRET_BYTES = 32
 _ID_BYTES = 4
-
-
-class Scope(StrEnum):
-    """What a key may do; none includes another."""
-
-    READ = "read"
-    SUBMIT = "submit"
-    OPERATE = "operate"
-    CONFIGURE = "configure"
 
 
 class ApiKey(BaseModel):
@@ -50,19 +43,6 @@ class ApiKey(BaseModel):
 
 class ApiKeysError(Exception):
     """The file of API keys cannot be used; says where and why, never a hash."""
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks."""
-
-    tenant: str
-    scopes: frozenset[Scope]
-    actor: str
-
-    def may(self, scope: Scope) -> bool:
-        """Whether the scope is theirs."""
-        return scope in self.scopes
 
 
 def load_api_keys(path: Path) -> tuple[ApiKey, ...]:
@@ -95,14 +75,27 @@ def new_api_key(
 class Gate:
     """Lets requests in: by key where keys are configured, else from this machine only."""
 
-    def __init__(self, keys: Iterable[ApiKey] | None, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        keys: Iterable[ApiKey] | None,
+        now: Callable[[], datetime],
+        partners: PartnerSecrets | None = None,
+    ) -> None:
         self._keys: Mapping[str, ApiKey] | None = None
         if keys is not None:
             self._keys = {key.id: key for key in keys}
         self._now = now
+        self._partners = partners
 
-    def admit(self, request: web.Request, scope: Scope) -> Principal:
-        """Who asks; a 401 or 403 problem where they may not."""
+    def admit(self, request: web.Request, scope: Scope, partner: str | None = None) -> Principal:
+        """Who asks; a 401 or 403 problem where they may not.
+
+        `partner` may come with the secret of its connection instead.
+        """
+        if partner is not None and self._partners is not None:
+            known = self._partners.admit(request, partner)
+            if known is not None:
+                return known
         if self._keys is None:
             return _from_this_machine(request)
         principal = self._by_key(request, self._keys)

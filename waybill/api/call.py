@@ -1,7 +1,7 @@
 """What a route is, what its handler gets, and what the application is made of."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from schemas.configuration import Configuration
+from streams.agents.previewing import Foreseen
 from streams.core.intake import Prepared, Submission
 from streams.topics import Topics
 from waybill.api.auth import Gate, Principal, Scope
@@ -32,6 +33,7 @@ class ApiServices:
 
     reading: Reading
     prepare: Callable[[Submission], Prepared]
+    previewing: Callable[[Prepared], Awaitable[Sequence[Foreseen]]]
     checks: CommandChecks
     controls: Controls
     plugins: Collection[str]
@@ -100,7 +102,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One operation. `scope` None: open to everybody who can reach the address."""
+    """One operation. `scope` None: open to everybody who can reach the address.
+
+    `partner` is the connection whose `inbound` secret may be shown instead of a key.
+    """
 
     method: str
     path: str
@@ -115,6 +120,7 @@ class Route:
     takes_order: bool = False
     body: type[BaseModel] | None = None
     body_examples: Mapping[str, Any] = field(default_factory=dict)
+    partner: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,8 +1,9 @@
-"""Follows `stage-controls`, so that the API can say who holds which stage."""
+"""Follows `stage-controls`, so that the API obeys operators and can say who holds which stage."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
+from plugins.stages import StageBook
 from streams.agents.stage_controls import StageControls
 from streams.kafka.admin import Cluster
 from streams.kafka.following import Following
@@ -19,18 +20,11 @@ class Controls(Protocol):
         """Actor, reason and moment, by stage (or plugin, for all of its stages) that is held."""
 
 
-class _Nothing:
-    """The API has no stages itself."""
-
-    def hold(self, tenant: str, stage: str, *, held: bool) -> None:
-        """Nothing to be done."""
-
-
 class FollowedControls:
-    """Reads the topic from its beginning and stays at its end."""
+    """Reads the topic from its beginning and stays at its end; `stages` are those of previews."""
 
-    def __init__(self, cluster: Cluster, topic: str) -> None:
-        self._controls = StageControls(_Nothing())
+    def __init__(self, cluster: Cluster, topic: str, stages: StageBook) -> None:
+        self._controls = StageControls(stages)
         self._following = Following(
             topic, cluster.bootstrap, cluster.security.client_options(), self._controls.take
         )

@@ -70,7 +70,12 @@ def openapi(routes: Iterable[Route]) -> bytes:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "`wb_<id>_<secret>`; without configured keys, loopback only",
-                }
+                },
+                "partnerSecret": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "`inbound` of the connection as password; as bearer token, too",
+                },
             },
         },
     }
@@ -82,7 +87,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": route.id,
         "summary": route.summary,
         "tags": [route.tag],
-        "security": [] if route.scope is None else [{"apiKey": [route.scope.value]}],
+        "security": _security(route),
         "parameters": [*_path_parameters(route), *_query_parameters(route), *_headers(route)],
         "responses": dict(sorted(_responses(route).items())),
     }
@@ -93,6 +98,13 @@ def _operation(route: Route) -> dict[str, Any]:
         content = {"schema": _reference(route.body), "examples": shown}
         operation["requestBody"] = {"required": True, "content": {JSON: content}}
     return operation
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    if route.scope is None:
+        return []
+    by_key = {"apiKey": [route.scope.value]}
+    return [by_key] if route.partner is None else [by_key, {"partnerSecret": []}]
 
 
 def _responses(route: Route) -> dict[str, Any]:
@@ -207,9 +219,14 @@ _ORDER: dict[str, Any] = {
         "process_immediately": {"type": "boolean", "default": False},
         "mode": {"enum": ["production", "test"], "default": "production"},
         "forSubscription": {"description": "The subscription that a change is about"},
+        "effectiveDate": {"type": "string", "format": "date", "description": "For changes"},
+        "originalOffer": {"type": "object", "description": "What a change of offer replaces"},
         "orderItems": {"type": "array", "items": {"type": "object"}},
         "customerDetails": {"type": "object"},
+        "billingDetails": {"type": "object"},
+        "deliveryDetails": {"type": "object"},
         "payment": {"type": "object"},
+        "total": {"type": "object"},
     },
     "additionalProperties": True,
 }

@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from projections.queries import KnownOrder, Matching, OrderFilters
 from projections.store import StoreError
+from streams.core.order import Order
 from waybill.api.problems import STORE_UNAVAILABLE, ApiProblem
 
 _T = TypeVar("_T")
@@ -43,6 +44,9 @@ class Reading(Protocol):
 
     def order(self, tenant: str, order_id: str) -> Mapping[str, Any] | None:
         """One order, or None where the tenant has none of that id."""
+
+    def folded(self, tenant: str, order_id: str) -> Order | None:
+        """The order as it is folded, its document as it stands in the log."""
 
     def orders(
         self, tenant: str, filters: OrderFilters, cursor: str | None, limit: int

@@ -3,6 +3,7 @@
 from waybill.api import examples, feed, health, orders, problems, registry, shapes, submitting
 from waybill.api.auth import Scope
 from waybill.api.call import Answer, Route
+from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
 
 _ORDER_HEADERS = {
@@ -338,4 +339,11 @@ _HEALTH = (
     ),
 )
 
-ROUTES: tuple[Route, ...] = (*_ORDERS, *OPERATING, *_TENANT, *_REGISTRY, *_HEALTH)
+ROUTES: tuple[Route, ...] = (
+    *_ORDERS,
+    *LIMIO,
+    *OPERATING,
+    *_TENANT,
+    *_REGISTRY,
+    *_HEALTH,
+)

@@ -2,16 +2,22 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from plugins.addressing import Addressing
+from plugins.perform import Performer
 from plugins.registry import Registry
+from plugins.secret_values import SecretValues
+from plugins.transport import Transport
 from projections.order_book import OrderBook
 from projections.store import Store
 from projections.vault import Vault
+from streams.agents.previewing import Previewing
 from streams.core.intake import Intake
 from streams.core.sequence import Sequencer
 from streams.kafka.admin import Cluster
@@ -22,8 +28,10 @@ from waybill.api.auth import ApiKeysError, Gate, load_api_keys
 from waybill.api.call import ApiServices
 from waybill.api.checking import CommandChecks
 from waybill.api.controls import FollowedControls
+from waybill.api.partners import PartnerSecrets
 from waybill.api.producing import KafkaProducing
 from waybill.api.store import StoreReading
+from waybill.configuration import load_connections
 from waybill.core import once_there
 from waybill.embedded.broker import running_bootstrap
 from waybill.keys import load_keys
@@ -31,6 +39,9 @@ from waybill.running import REFUSALS, REFUSED, Ending, run
 from waybill.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
+
+PREVIEW_SHARE = 0.1
+"""Previews may use so much of what a connection allows, beside what the workers use."""
 
 STOP_S = 4.0
 """Seconds that open requests get when the process is told to stop."""
@@ -70,6 +81,8 @@ class _Parts:
     plugins: tuple[str, ...]
     reading: StoreReading
     sequencers: dict[str, Sequencer]
+    addressing: Addressing
+    secrets: SecretValues
 
 
 def _parts(settings: Settings, store: Store) -> _Parts:
@@ -77,10 +90,12 @@ def _parts(settings: Settings, store: Store) -> _Parts:
     keys = None if settings.api_keys is None else load_api_keys(settings.api_keys)
     tenant_keys = load_keys(settings.keys, create=settings.keys_are_ours)
     taking = rules.intake(settings, registry, tenant_keys)
+    secrets = SecretValues(os.environ)
+    partners = PartnerSecrets(load_connections(settings), secrets)
     return _Parts(
         cluster=_cluster(settings),
         topics=Topics(settings.topic_prefix),
-        gate=Gate(keys, clock.utc_now),
+        gate=Gate(keys, clock.utc_now, partners),
         intake=taking,
         checks=CommandChecks(
             rules.commanding(taking, registry),
@@ -90,6 +105,8 @@ def _parts(settings: Settings, store: Store) -> _Parts:
         plugins=registry.names(),
         reading=StoreReading(store),
         sequencers=rules.sequencers(settings, registry),
+        addressing=rules.addressing(settings, registry),
+        secrets=secrets,
     )
 
 
@@ -107,23 +124,31 @@ def _cluster(settings: Settings) -> Cluster:
 
 async def _serve(settings: Settings, parts: _Parts, ending: Ending) -> None:
     kafka = KafkaProducing(parts.cluster, parts.topics)
-    controls = FollowedControls(parts.cluster, parts.topics.stage_controls)
+    transport = Transport.over_aiohttp()
+    performer = Performer(transport, parts.secrets, clock.utc_now, clock.monotonic)
+    performer.stages.share(PREVIEW_SHARE)
+    controls = FollowedControls(parts.cluster, parts.topics.stage_controls, performer.stages)
+    previewing = Previewing(parts.addressing, performer, clock.utc_now, clock.monotonic)
     kafka.start()
     controls.start()
     try:
-        async with _listening(settings, _services(parts, kafka, controls)):
+        async with _listening(settings, _services(parts, kafka, controls, previewing)):
             ending.begun()
             log.info("the API listens at %s", settings.http.url)
             await ending.wait()
     finally:
         await controls.close()
         await kafka.close()
+        await transport.aclose()
 
 
-def _services(parts: _Parts, kafka: KafkaProducing, controls: FollowedControls) -> ApiServices:
+def _services(
+    parts: _Parts, kafka: KafkaProducing, controls: FollowedControls, previewing: Previewing
+) -> ApiServices:
     return ApiServices(
         reading=parts.reading,
         prepare=parts.intake.prepare,
+        previewing=previewing,
         checks=parts.checks,
         controls=controls,
         plugins=parts.plugins,

@@ -1,7 +1,6 @@
 """`POST /api/order`: check, look whether it is known, write to Kafka, perhaps wait for the end."""
 
 import logging
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -39,27 +38,20 @@ IDENTITY_HEADER = "waybill-identity"
 TENANT_HEADER = "waybill-tenant"
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """One request, checked. `given` is the caller's own identity for the order, if any."""
-
-    call: Call
-    prepared: Prepared
-    identity: str
-    seconds: int
-
-
 async def submit(call: Call) -> web.Response:
     """The order's ids at once, or how it went for those who asked to wait."""
-    attempt = _checked(call, await _body(call.request))
-    known = await _is_known(call.api, attempt.prepared)
-    if not known:
-        await _produce(attempt)
-    call.api.metrics.submitted.labels("repeated" if known else "acknowledged").inc()
-    return await _answer(attempt)
+    prepared = prepared_of(call, await order_body(call.request), idempotency_key(call.request))
+    await take(call, prepared)
+    headers = {"Location": location_of(prepared)}
+    seconds = _seconds(call.request, prepared)
+    outcome = await outcome_of(call, prepared, seconds) if seconds else None
+    if outcome is None:
+        return answered(answer_body(prepared), status=202, headers=headers)
+    return answered(answer_body(prepared) | outcome, headers=headers)
 
 
-async def _body(request: web.Request) -> bytes:
+async def order_body(request: web.Request) -> bytes:
+    """The order as it was sent: JSON, or Avro where it says so."""
     body = await body_of(request)
     if "avro" in request.content_type and body[:1] != bytes([MAGIC]):
         raise ApiProblem(
@@ -70,23 +62,56 @@ async def _body(request: web.Request) -> bytes:
     return body
 
 
-def _checked(call: Call, body: bytes) -> _Attempt:
-    given = idempotency_key(call.request)
+def prepared_of(call: Call, body: bytes, identity: str | None) -> Prepared:
+    """The order, checked; `identity` is the caller's own for one without `external_id`."""
     services = call.api.services
-    identity = given or f"api-{services.random_bytes(16).hex()}"
     submission = Submission(
         tenant=call.tenant,
         value=body,
-        identity=identity,
+        identity=identity or f"api-{services.random_bytes(16).hex()}",
         actor=call.principal.actor,
         origin="api",
         trace=trace_of(call),
     )
     try:
-        prepared = services.prepare(submission)
+        return services.prepare(submission)
     except RefusedError as refused:
         raise refusal(refused.problem) from None
-    return _Attempt(call, prepared, identity, _seconds(call.request, prepared))
+
+
+async def take(call: Call, prepared: Prepared) -> None:
+    """Returns when Kafka has it, or where it was taken before."""
+    known = await _is_known(call.api, prepared)
+    if not known:
+        await _produce(call.api, prepared)
+    call.api.metrics.submitted.labels("repeated" if known else "acknowledged").inc()
+
+
+async def outcome_of(call: Call, prepared: Prepared, seconds: int) -> dict[str, Any] | None:
+    """`status`, and `error` where it failed, at the end of its main phase; None: not by then."""
+    standing = await call.api.watch.end_of_main_phase(prepared.order_id, seconds)
+    if standing is None:
+        return None
+    _check_same(standing, prepared)
+    return await _outcome(call, standing)
+
+
+def answer_body(prepared: Prepared) -> dict[str, Any]:
+    """The order's ids, for one that was just written."""
+    return {
+        "id": prepared.order_id,
+        "order_reference": ids.order_reference(prepared.order_id),
+        "status": "submitted",
+        "external_id": prepared.external_id,
+        "subscriptionReference": prepared.subscription_reference,
+        "owner": prepared.owner,
+        "token": str(OrderToken(prepared.order_id)),
+    }
+
+
+def location_of(prepared: Prepared) -> str:
+    """Where the order can be read."""
+    return f"/api/orders/{prepared.order_id}"
 
 
 def _seconds(request: web.Request, prepared: Prepared) -> int:
@@ -146,15 +171,15 @@ def _taken(prepared: Prepared, by: str) -> ApiProblem:
     )
 
 
-async def _produce(attempt: _Attempt) -> None:
+async def _produce(api: Api, prepared: Prepared) -> None:
     try:
-        await attempt.call.api.services.kafka.send(_record(attempt))
+        await api.services.kafka.send(_record(api, prepared))
     except KafkaUnavailableError as problem:
-        raise _unavailable(attempt, sent=problem.sent) from problem
+        raise _unavailable(prepared, sent=problem.sent) from problem
 
 
-def _record(attempt: _Attempt) -> Outgoing:
-    prepared, submission = attempt.prepared, attempt.prepared.submission
+def _record(api: Api, prepared: Prepared) -> Outgoing:
+    submission = prepared.submission
     assert submission.value is not None
     headers = {
         TENANT_HEADER: submission.tenant,
@@ -162,19 +187,19 @@ def _record(attempt: _Attempt) -> Outgoing:
         "traceparent": submission.trace or "",
     }
     if prepared.external_id is None:
-        headers[IDENTITY_HEADER] = attempt.identity
+        headers[IDENTITY_HEADER] = submission.identity
     return Outgoing(
-        topic=attempt.call.api.services.topics.orders,
+        topic=api.services.topics.orders,
         key=prepared.lane.encode(),
         value=submission.value,
         headers=[(name, text.encode()) for name, text in headers.items()],
     )
 
 
-def _unavailable(attempt: _Attempt, *, sent: bool) -> ApiProblem:
+def _unavailable(prepared: Prepared, *, sent: bool) -> ApiProblem:
     headers = {"Retry-After": "5"}
-    if attempt.prepared.external_id is None:
-        headers["Idempotency-Key"] = attempt.identity
+    if prepared.external_id is None:
+        headers["Idempotency-Key"] = prepared.submission.identity
         remedy = "repeat the request with the header Idempotency-Key of this answer"
     else:
         remedy = "repeat the request as it is"
@@ -187,18 +212,6 @@ def _unavailable(attempt: _Attempt, *, sent: bool) -> ApiProblem:
     )
 
 
-async def _answer(attempt: _Attempt) -> web.Response:
-    prepared, call = attempt.prepared, attempt.call
-    body = _answer_body(prepared)
-    headers = {"Location": f"/api/orders/{prepared.order_id}"}
-    if attempt.seconds:
-        standing = await call.api.watch.end_of_main_phase(prepared.order_id, attempt.seconds)
-        if standing is not None:
-            _check_same(standing, prepared)
-            return answered(body | await _outcome(call, standing), headers=headers)
-    return answered(body, status=202, headers=headers)
-
-
 async def _outcome(call: Call, standing: Standing) -> dict[str, Any]:
     """The status, and why it failed: read again only where there is something to tell."""
     if standing.status not in {"failed", "in_doubt"}:
@@ -206,15 +219,3 @@ async def _outcome(call: Call, standing: Standing) -> dict[str, Any]:
     order = await call.api.reader.ask(lambda reading: reading.order(call.tenant, standing.id))
     assert order is not None, "rows of orders are never deleted"
     return {"status": order["status"], "error": masked_error(order["error"])}
-
-
-def _answer_body(prepared: Prepared) -> dict[str, Any]:
-    return {
-        "id": prepared.order_id,
-        "order_reference": ids.order_reference(prepared.order_id),
-        "status": "submitted",
-        "external_id": prepared.external_id,
-        "subscriptionReference": prepared.subscription_reference,
-        "owner": prepared.owner,
-        "token": str(OrderToken(prepared.order_id)),
-    }

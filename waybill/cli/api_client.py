@@ -53,11 +53,11 @@ class Api:
 
     def submit(self, body: bytes) -> dict[str, Any]:
         """The answer to an order."""
-        headers = {"Content-Type": "application/json"}
-        try:
-            return _answer(self._client.post("/order", content=body, headers=headers))
-        except httpx.TransportError as error:
-            raise self._unreachable(error) from None
+        return self._order("/order", body)
+
+    def preview(self, body: bytes) -> dict[str, Any]:
+        """What an order would do."""
+        return self._order("/order/preview", body)
 
     def order_id(self, given: str) -> str:
         """The id of the order that an id, reference or external id names."""
@@ -106,6 +106,13 @@ class Api:
                     seen["Last-Event-ID"] = value
                 elif name == "data":
                     yield json.loads(value)
+
+    def _order(self, path: str, body: bytes) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"}
+        try:
+            return _answer(self._client.post(path, content=body, headers=headers))
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
 
     def _unreachable(self, error: Exception | str) -> ReportedError:
         detail = f"no API answers at {self._url}: {str(error) or type(error).__name__}"

@@ -14,6 +14,7 @@ import waybill
 COMMANDS = {
     "up": ("processes", "Run everything on this machine."),
     "submit": ("orders", "Submit an order."),
+    "preview": ("previewing", "Show what an order would do; nothing is written."),
     "order": ("orders", "Show one order: its steps, callouts and errors."),
     "orders": ("orders", "List orders, the newest first."),
     "attention": ("standing", "List what needs a person, grouped by cause."),

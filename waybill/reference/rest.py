@@ -11,7 +11,7 @@ from waybill.reference.markdown import code, page, table
 
 _SCOPES = (
     ("`read`", "orders, timelines, process events, the configuration"),
-    ("`submit`", "`POST /api/order`"),
+    ("`submit`", "orders and their previews, notifications and synchronisation"),
     (
         "`operate`",
         "commands, attention, stages; what is for operators only: messages, bodies, call keys",

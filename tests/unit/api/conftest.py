@@ -10,15 +10,18 @@ import orjson
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from plugins.secret_values import SecretValues
 from projections.order_book import OrderBook
 from projections.store import Store
 from projections.vault import Vault
 from projections.writing import Record
 from schemas.codec import encode
 from schemas.configuration import Configuration
+from schemas.connections import Connections
 from schemas.envelope import Envelope
 from schemas.events import Event, Fact
 from schemas.steps import OnUnknown
+from streams.agents.previewing import Foreseen, UnforeseenError
 from streams.agents.projector import Projector
 from streams.core import ids
 from streams.core.commanding import Commanding
@@ -29,6 +32,7 @@ from streams.topics import Topics
 from waybill.api import ApiServices, build_api
 from waybill.api.auth import ApiKey, Gate
 from waybill.api.checking import CommandChecks
+from waybill.api.partners import PartnerSecrets
 from waybill.api.producing import KafkaUnavailableError, Outgoing
 from waybill.api.store import StoreReading
 from waybill.clock import monotonic, random_bytes
@@ -101,6 +105,8 @@ class World:
             self.vault,
         )
         self.controls = Controls()
+        self.partners = PartnerSecrets(Connections({}), SecretValues({}))
+        self.foreseen: list[Foreseen] | UnforeseenError = []
         self._projector = Projector(self.store)
         self._projector.assign([PARTITION, PARTITION + 1])
         self.partition = PARTITION
@@ -110,17 +116,24 @@ class World:
         return ApiServices(
             reading=StoreReading(self.store),
             prepare=self.intake.prepare,
+            previewing=self._foretell,
             checks=self.checks,
             controls=self.controls,
             plugins=("salesforceV3", "zuora"),
             kafka=self.orders,
             configurations={"default": CONFIGURATION, "acme": CONFIGURATION},
-            gate=Gate(self.keys, lambda: NOW),
+            gate=Gate(self.keys, lambda: NOW, self.partners),
             topics=topics or Topics(),
             now=lambda: NOW,
             monotonic=monotonic,
             random_bytes=random_bytes,
         )
+
+    async def _foretell(self, prepared: Prepared) -> list[Foreseen]:
+        assert prepared.resolution.waybill
+        if isinstance(self.foreseen, UnforeseenError):
+            raise self.foreseen
+        return self.foreseen
 
     def prepared(self, document: Mapping[str, Any], tenant: str = "default") -> Prepared:
         value = orjson.dumps(document)

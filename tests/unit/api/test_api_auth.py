@@ -21,10 +21,12 @@ def key(tenant: str, *scopes: Scope, **more: Any) -> tuple[dict[str, str], ApiKe
 
 def path_of(route: Any, order_id: str = "order-" + "0" * 32) -> str:
     path = str(route.path).replace("{id}", order_id)
+    path = path.replace("{service}/{path_type}", "limio/orders")
     return path.replace("{stage}", "zuora@rest.example")
 
 
 async def status(client: Any, route: Any, headers: dict[str, str]) -> int:
+    headers = {"Prefer": "wait=0", **headers}
     async with client.request(route.method, path_of(route), headers=headers) as response:
         return int(response.status)
 

@@ -1,0 +1,166 @@
+"""Limio's objects: orders, events and process events in one envelope."""
+
+from typing import Any
+
+import pytest
+
+from schemas.events import StepFailed, StepSucceeded
+from schemas.steps import ErrorKind, Failure
+from waybill.api import limio_shapes
+from waybill.api.auth import ApiKey, Scope, new_api_key
+from waybill.clock import random_bytes
+
+ORDER = {
+    "external_id": "E-1",
+    "country": "GB",
+    "customerDetails": {"email": "ada@example.org"},
+    "orderItems": [{"name": "Quarterly"}],
+    "total": {"currency": "GBP", "amount": "25.00"},
+    "note": "for operators",
+}
+FAILURE = Failure(
+    kind=ErrorKind.TRANSIENT, code="timeout", message="secret words", buyer_message="Sorry."
+)
+
+
+async def read(client: Any, path: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    response = await client.get(f"/api/objects/limio/{path}", headers=headers)
+    assert response.status == 200, await response.text()
+    return dict(await response.json())
+
+
+def digits(prepared: Any) -> str:
+    return str(prepared.order_id).removeprefix("order-")
+
+
+@pytest.mark.parametrize("path_type", ["orders", "order"])
+async def test_an_order_is_an_object_with_what_was_bought(
+    world: Any, client: Any, path_type: str
+) -> None:
+    prepared = world.accept(ORDER)
+    found = await read(client, f"{path_type}/{prepared.order_id}")
+    limio_shapes.LimioObject.model_validate(found)
+    assert found["id"] == prepared.order_id
+    assert (found["record_type"], found["service"], found["ref"]) == ("order", "limio", None)
+    assert (found["status"], found["owner"], found["name"]) == (
+        "submitted",
+        prepared.owner,
+        "order.new",
+    )
+    data = found["data"]
+    assert data["orderItems"] == ORDER["orderItems"]
+    assert data["total"] == ORDER["total"]
+    assert data["subscriptionReference"] == prepared.subscription_reference
+    assert data["note"] == "for operators"
+    assert "customerDetails" not in data
+
+
+async def test_who_does_not_operate_sees_no_member_that_is_not_known(
+    world: Any, connect: Any
+) -> None:
+    prepared = world.accept(ORDER)
+    world.go_on(prepared, StepFailed(step="salesforceV3", attempt=1, failure=FAILURE))
+    text, entry = new_api_key("default", [Scope.READ], random_bytes)
+    world.keys = [ApiKey.model_validate(entry)]
+    client, key = await connect(), {"Authorization": f"Bearer {text}"}
+    data = (await read(client, f"orders/{prepared.order_id}", key))["data"]
+    assert "note" not in data
+    assert data["orderItems"] == ORDER["orderItems"]
+    process = await read(client, f"process/process_event-{digits(prepared)}", key)
+    assert "secret words" not in str(process)
+    assert process["data"]["errors"] == [
+        {"name": "salesforceV3", "message": None, "code": "timeout"}
+    ]
+
+
+async def test_the_event_tells_of_the_order_and_its_subscription(world: Any, client: Any) -> None:
+    prepared = world.accept({**ORDER, "order_type": "change_offer", "forSubscription": "SUB-1"})
+    found = await read(client, f"events/event-{digits(prepared)}")
+    limio_shapes.LimioObject.model_validate(found)
+    assert (found["record_type"], found["ref"]) == ("event", prepared.order_id)
+    data = found["data"]
+    assert (data["type"], data["message"]) == ("order.change_offer", "Order Received")
+    assert data["event"]["subscriptions"] == [{"id": "SUB-1"}]
+    assert data["event"]["order_type"] == "change_offer"
+    assert data["event"]["orderState"] == "submitted"
+
+
+async def test_the_process_event_holds_callouts_errors_and_logs(world: Any, client: Any) -> None:
+    prepared = world.accept(ORDER)
+    world.go_on(prepared, StepSucceeded(step="salesforceV3", attempt=1, output={}))
+    path = f"process/process_event-{digits(prepared)}"
+    found = await read(client, path)
+    limio_shapes.LimioObject.model_validate(found)
+    assert found["record_type"] == "process_event"
+    assert found["data"]["order"] == prepared.order_id
+    assert set(found["data"]) == {"order", "run", "callouts", "errors", "logs"}
+    own = await client.get(f"/api/orders/{prepared.order_id}/process-events")
+    assert (await own.json())["items"][0]["id"] == found["id"]
+
+
+@pytest.mark.parametrize(
+    ("path_type", "prefix"),
+    [("orders", "order"), ("events", "event"), ("process", "process_event")],
+)
+async def test_lists_are_summaries_in_pages(
+    world: Any, client: Any, path_type: str, prefix: str
+) -> None:
+    orders = [world.accept({"external_id": f"E-{number}"}) for number in range(3)]
+    first = await read(client, f"{path_type}?limit=2")
+    limio_shapes.ObjectsPage.model_validate(first)
+    last = await read(client, f"{path_type}?limit=2&queryMore={first['queryMore']}")
+    items = [*first["items"], *last["items"]]
+    assert [item["id"] for item in items] == [f"{prefix}-{digits(one)}" for one in reversed(orders)]
+    assert last["queryMore"] is None
+    assert not any("data" in item for item in items)
+
+
+async def test_lists_can_be_narrowed(world: Any, client: Any) -> None:
+    world.accept({"external_id": "E-1"})
+    other = world.accept({"external_id": "E-2", "order_type": "renew", "forSubscription": "S"})
+    for query in ("order_type=renew", "external_id=E-2"):
+        found = await read(client, f"orders?{query}")
+        assert [item["id"] for item in found["items"]] == [other.order_id]
+    assert (await read(client, "orders?from=2026-03-01T11:00:00Z"))["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("of", "others"),
+    [
+        ("order", ["event", "process_event"]),
+        ("event", ["order", "process_event"]),
+        ("process_event", ["order", "event"]),
+    ],
+)
+async def test_each_object_leads_to_the_others_of_its_order(
+    world: Any, client: Any, of: str, others: list[str]
+) -> None:
+    prepared = world.accept(ORDER)
+    found = await read(client, f"{of}/{of}-{digits(prepared)}/related")
+    limio_shapes.RelatedObjects.model_validate(found)
+    assert [item["id"] for item in found["items"]] == [
+        f"{one}-{digits(prepared)}" for one in others
+    ]
+
+
+async def test_what_is_not_there_or_not_kept_here_is_not_found(world: Any, client: Any) -> None:
+    mine, theirs = world.accept(ORDER), world.accept(ORDER, "other")
+    for path in (
+        "limio/customers",
+        "zuora/orders",
+        f"limio/orders/order-{'0' * 32}",
+        f"limio/orders/{theirs.order_id}",
+        f"limio/orders/{mine.order_id}x",
+        f"limio/orders/event-{digits(mine)}",
+        f"limio/orders/order-{digits(mine)}-1",
+        f"limio/process/process_event-{digits(mine)}-2",
+        f"limio/events/event-{digits(mine)}-1/related",
+    ):
+        response = await client.get(f"/api/objects/{path}")
+        assert (response.status, (await response.json())["code"]) == (404, "not_found"), path
+
+
+async def test_a_cursor_that_is_none_of_ours_is_refused(client: Any) -> None:
+    response = await client.get("/api/objects/limio/orders?queryMore=x")
+    problem = await response.json()
+    assert (response.status, problem["code"], problem["field"]) == (400, "bad_query", "queryMore")
