@@ -149,7 +149,8 @@ def _held(step: Step[NoOptions], number: str) -> Generator[Request, Reply, Mappi
         message = f"Zuora has no subscription {number}"
         raise _StoppedError(Failed(ErrorKind.PERMANENT, "subscription_unknown", message))
     _checked(reply)
-    return {**reply.body, "accountNumber": reply["accountNumber"]}
+    owner = reply["accountNumber"]
+    return {**reply.body, "accountNumber": owner}
 
 
 def _destination(step: Step[NoOptions], owners: set[str]) -> Generator[Request, Reply, str | None]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from plugins.api import Conversation, Done, Failed, Outcome, Step
 from plugins.connectors.stripe.options import StripeOptions
 from plugins.connectors.stripe.subscription import path_of, subscription_of
-from plugins.connectors.stripe.talking import day_of, delete, id_of, post, timestamp, unfit
+from plugins.connectors.stripe.talking import day_of, delete, post, record_of, timestamp, unfit
 from plugins.limio import day, first_text, part, text
 from schemas.steps import ErrorKind
 
@@ -31,7 +31,7 @@ def perform(step: Step[StripeOptions]) -> Conversation:
         wanted = {"cancel_at_period_end": True} if end == "end_of_period" else {"cancel_at": end}
         body = {**wanted, "proration_behavior": "none", **details}
         reply = yield post(step, path, body, call=_CALL)
-    return _done({**reply.body, "id": id_of(reply)})
+    return _done(record_of(reply))
 
 
 def look_up(step: Step[StripeOptions]) -> Conversation:

@@ -9,7 +9,7 @@ from plugins.api import Conversation, Done, Outcome, Reply, Request, Step
 from plugins.connectors.stripe.customer import customer, known_customer, with_email
 from plugins.connectors.stripe.options import StripeOptions
 from plugins.connectors.stripe.prices import Price, price_ids, prices_of, span_of
-from plugins.connectors.stripe.talking import get, id_of, post, timestamp, unfit
+from plugins.connectors.stripe.talking import get, id_of, post, record_of, timestamp, unfit
 from plugins.limio import day, items, number, offer_attributes, part, parts, text
 
 _OPEN = frozenset({"draft", "open"})
@@ -28,7 +28,7 @@ def perform(step: Step[StripeOptions]) -> Conversation:
     ids = yield from price_ids(step, prices)
     body = _subscription(step, holder, prices, ids)
     reply = yield post(step, "/v1/subscriptions", body, call="create-subscription")
-    made = {**reply.body, "id": id_of(reply)}
+    made = record_of(reply)
     invoice = text(made, "latest_invoice", "id")
     if intent and invoice:
         path = f"/v1/invoices/{quote(invoice, safe='')}/attach_payment"

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from plugins.api import Reply, Request, Step
 from plugins.connectors.stripe.options import StripeOptions
-from plugins.connectors.stripe.talking import get, id_of, unfit
+from plugins.connectors.stripe.talking import get, record_of, unfit
 from plugins.limio import first_text, parts, text
 from schemas.steps import ErrorKind
 
@@ -32,7 +32,7 @@ def subscription_of(
     reply = yield get(step, path_of(named), accept=_NO_SUCH)
     if not reply.ok:
         raise unfit("subscription_unknown", f"Stripe has no subscription {named}")
-    return {**reply.body, "id": id_of(reply)}
+    return record_of(reply)
 
 
 def _searched(

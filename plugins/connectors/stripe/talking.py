@@ -84,6 +84,12 @@ def id_of(reply: Reply) -> str:
     return found
 
 
+def record_of(reply: Reply) -> dict[str, Any]:
+    """What the reply is about."""
+    id_of(reply)
+    return dict(reply.body)
+
+
 def small_coins(amount: Decimal, currency: str) -> int:
     """The amount in the currency's smallest unit, as Stripe counts it."""
     coins = amount.scaleb(_PLACES.get(currency.upper(), _USUAL_PLACES))
