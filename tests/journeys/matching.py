@@ -114,6 +114,7 @@ def _members(expected: Mapping[str, Any], actual: Any, at: str) -> Iterator[str]
 
 
 def _elements(expected: list[Any], actual: Any, at: str) -> Iterator[str]:
+    actual = list(actual.values()) if isinstance(actual, Mapping) else actual
     if not isinstance(actual, list | tuple) or len(actual) != len(expected):
         yield f"{at}: is {_short(actual)}, expected {len(expected)} elements"
         return

@@ -54,8 +54,12 @@ class Partners:
             await self.call("POST /_advance", {"to": day})
 
     async def state(self, partner: str) -> Any:
-        """What the partner holds."""
-        return await self.call(f"GET /_state?partner={partner}")
+        """What the partner holds; Zuora's accounts with their contacts, as it shows them itself."""
+        state = await self.call(f"GET /_state?partner={partner}")
+        for account in state["accounts"].values() if partner == "zuora" else ():
+            for role in ("billToContact", "soldToContact"):
+                account[role] = state["contacts"].get(account.get(f"{role}Id"))
+        return state
 
     async def catalogue(self) -> Mapping[str, Mapping[str, str]]:
         """Ids of rate plans by name, and of charges by `plan` or `plan/charge`."""
@@ -88,6 +92,8 @@ async def running_partners(clock: Clock) -> AsyncIterator[Partners]:
         host, port = runner.addresses[0][:2]
         url = f"http://{host}:{port}"
         async with ClientSession(url) as http:
-            yield Partners(url, http, clock)
+            partners = Partners(url, http, clock)
+            await partners.call("POST /_advance", {"to": clock.at.date().isoformat()})
+            yield partners
     finally:
         await runner.cleanup()
