@@ -125,7 +125,8 @@ class Ledger:
         once = self._entries(body.get("add_invoice_items") or [], "one_time")
         start, trial = int(self._now()), _number(body, "trial_end", 0)
         if trial and trial <= start:
-            raise RefusedError("trial_end has to be in the future", "parameter_invalid_integer")
+            message = "Invalid timestamp: must be an integer Unix timestamp in the future."
+            raise RefusedError(message, param="trial_end")
         billed = once if trial else [*entries, *once]
         due = sum(price["unit_amount"] * quantity for price, quantity in billed)
         status, paid = self._charged(customer, body, due)

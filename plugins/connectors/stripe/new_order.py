@@ -9,7 +9,16 @@ from plugins.api import Conversation, Done, Outcome, Reply, Request, Step
 from plugins.connectors.stripe.customer import customer, known_customer, with_email
 from plugins.connectors.stripe.options import StripeOptions
 from plugins.connectors.stripe.prices import Price, price_ids, prices_of, span_of
-from plugins.connectors.stripe.talking import get, id_of, post, record_of, timestamp, unfit
+from plugins.connectors.stripe.talking import (
+    StoppedError,
+    errors,
+    get,
+    id_of,
+    post,
+    record_of,
+    timestamp,
+    unfit,
+)
 from plugins.limio import day, items, number, offer_attributes, part, parts, text
 
 _OPEN = frozenset({"draft", "open"})
@@ -27,8 +36,7 @@ def perform(step: Step[StripeOptions]) -> Conversation:
         id_of(attached)
     ids = yield from price_ids(step, prices)
     body = _subscription(step, holder, prices, ids)
-    reply = yield post(step, "/v1/subscriptions", body, call="create-subscription")
-    made = record_of(reply)
+    made = yield from _sold(step, body)
     invoice = text(made, "latest_invoice", "id")
     if intent and invoice:
         path = f"/v1/invoices/{quote(invoice, safe='')}/attach_payment"
@@ -37,6 +45,21 @@ def perform(step: Step[StripeOptions]) -> Conversation:
         if text(settled.body, "status") == "paid":
             made["status"] = "active"
     return _done(step, made)
+
+
+def _sold(
+    step: Step[StripeOptions], body: dict[str, Any]
+) -> Generator[Request, Reply, dict[str, Any]]:
+    """The subscription. Only Stripe can tell whether a trial's end has gone by already."""
+    path, refused = "/v1/subscriptions", frozenset({400})
+    reply = yield post(step, path, body, call="create-subscription", accept=refused)
+    if text(reply.body, "error", "param") == "trial_end":
+        at_once = {name: value for name, value in body.items() if name != "trial_end"}
+        reply = yield post(step, path, at_once, call="create-subscription-at-once", accept=refused)
+    problem = None if reply.ok else errors(reply)
+    if problem is not None:
+        raise StoppedError(problem)
+    return record_of(reply)
 
 
 def look_up(step: Step[StripeOptions]) -> Conversation:
@@ -113,15 +136,16 @@ def _paid_by(step: Step[StripeOptions]) -> dict[str, Any]:
 
 def _times(step: Step[StripeOptions], prices: list[Price]) -> dict[str, Any]:
     """What begins later is free until then; what does not renew ends with its term."""
-    today = day(text(step.order, "effective_date"))
     item = next(iter(items(step.order)), {})
     given = text(item, "startDate")
-    start = day(given) if given else today
-    if start is None or today is None:
+    start = day(given or text(step.order, "effective_date"))
+    if start is None:
         raise unfit("start_date", f"orderItems[].startDate {given!r} is no ISO date")
     delay = next((price.delay for price in prices if price.every and price.delay), None)
+    ordered = day(text(step.order, "orderDate"))
+    later = delay is not None or (given is not None and (ordered is None or start > ordered))
     begins = delay.after(start) if delay else start
-    times: dict[str, Any] = {"trial_end": timestamp(begins)} if begins > today else {}
+    times: dict[str, Any] = {"trial_end": timestamp(begins)} if later else {}
     ends = _ends(item, start)
     return {**times, **({"cancel_at": timestamp(ends)} if ends else {})}
 

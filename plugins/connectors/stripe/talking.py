@@ -35,10 +35,17 @@ def unfit(code: str, message: str, kind: ErrorKind = ErrorKind.PERMANENT) -> Sto
     return StoppedError(Failed(kind, code, message))
 
 
-def post(step: Step[StripeOptions], path: str, body: Mapping[str, Any], *, call: str) -> Request:
+def post(
+    step: Step[StripeOptions],
+    path: str,
+    body: Mapping[str, Any],
+    *,
+    call: str,
+    accept: frozenset[int] = frozenset(),
+) -> Request:
     """A request that changes something."""
     form = dict(_flat(body))
-    return Request.post(path, form, call=call, form=True, headers=_headers(step))
+    return Request.post(path, form, call=call, form=True, headers=_headers(step), accept=accept)
 
 
 def get(

@@ -178,6 +178,19 @@ def test_what_begins_later_is_free_until_then(talk, paid):
     assert asked["create-subscription"].body["trial_end"] == at_midnight(2026, 12, 1)
 
 
+def test_what_has_begun_when_stripe_gets_it_begins_at_once(talk, paid):
+    document = paid()
+    document["orderItems"][0]["startDate"] = "2026-11-20"
+    past = Reply(400, {"error": {"type": "invalid_request_error", "param": "trial_end"}})
+    asked, outcome = conversation(talk, step(document), end=(past, MADE))
+    assert "trial_end" in asked["create-subscription"].body
+    assert "trial_end" not in asked["create-subscription-at-once"].body
+    assert outcome.output["subscriptionId"] == "sub_1"
+    other = Reply(400, {"error": {"code": "parameter_missing", "message": "m"}})
+    _, outcome = conversation(talk, step(document), end=(other,))
+    assert (outcome.kind, outcome.code) == (ErrorKind.PERMANENT, "parameter_missing")
+
+
 def test_a_free_time_delays_the_first_charge(talk, paid):
     document = paid()
     [charge] = document["orderItems"][0]["offer"]["data"]["attributes"]["price__limio"]
