@@ -336,13 +336,17 @@ class TestConnections:
             "    x:\n"
             "      base_url: https://x\n"
             "      auth: {type: bearer, token: {file: token.txt}}\n"
+            "      inbound: {file: inbound.txt}\n"
         )
         found = settings(WAYBILL_CONNECTIONS=path)
         connection = load_connections(found).find("default", "production", "x")
         assert connection is not None
         assert connection.auth.model_dump()["token"] == {"file": str(tmp_path / "token.txt")}
         warnings = [f for f in check(found, REGISTRY) if f.code == "secret_missing"]
-        assert [f.path for f in warnings] == ["/default/production/x/auth/token/file"]
+        assert [f.path for f in warnings] == [
+            "/default/production/x/auth/token/file",
+            "/default/production/x/inbound/file",
+        ]
 
 
 class TestShipped:
