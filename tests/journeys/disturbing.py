@@ -24,6 +24,7 @@ PASSING = (
 PASSING_OF_ZUORA = ("contention", "temporary", "rate_limited")
 REFUSAL: Mapping[str, Any] = {"reason": 53200020, "message": "The value of a field is not valid."}
 FINAL_OF_ZUORA = ("declined", REFUSAL)
+LAST_SHOWN = 6
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _ASKING = ("/v1/orders/preview", "/query")
 
@@ -81,13 +82,21 @@ def _as_without(plain: Arrived, disturbed: Arrived) -> Iterator[str]:
     if state != wanted:
         why = carried.failure(disturbed.journey.plugin)
         yield f"the order is {state}, without it {wanted}: {why}"
-        yield from (f"  {one.call}: {one.status} {one.answer[:300]!r}" for one in carried.passed)
+        last = carried.passed[-LAST_SHOWN:]
+        yield from (f"  {one.call}: {one.status} {one.answer[:200]!r}" for one in last)
         return
-    yield from changes(bare(plain.after), bare(disturbed.after), "state")
+    yield from changes(_held(plain), _held(disturbed), "state")
     for step, output in before.outputs.items():
         now = carried.outputs.get(step, {})
         both = {name: value for name, value in output.items() if name in now}
         yield from changes(bare(both), bare({name: now[name] for name in both}), f"output {step}")
+
+
+def _held(arrived: Arrived) -> Any:
+    """What the partners hold; events that are told twice are one to who reads their ids."""
+    salesforce = arrived.after["salesforce"]
+    told = {repr(event): event for event in salesforce["events"]}
+    return bare({**arrived.after, "salesforce": {**salesforce, "events": list(told.values())}})
 
 
 def _changes_something(passed: Passed) -> bool:
