@@ -34,7 +34,7 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class CreditMemo:
-    """A memo as Zuora has it. `refunded`: what was paid out of it."""
+    """A memo as Zuora has it: what was paid out of it, and what it was applied to."""
 
     number: str
     id: str | None
@@ -42,6 +42,7 @@ class CreditMemo:
     account_id: str | None
     amount: Decimal
     refunded: Decimal
+    applied: Decimal
     currency: str | None
     comment: str | None
 
@@ -140,6 +141,7 @@ def _memo(reply: Reply) -> CreditMemo:
         account_id=text(body, "accountId"),
         amount=amount_of(reply["amount"]),
         refunded=amount_of(body.get("refundAmount")),
+        applied=amount_of(body.get("appliedAmount")),
         currency=text(body, "currency"),
         comment=text(body, "comment"),
     )

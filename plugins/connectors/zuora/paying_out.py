@@ -1,14 +1,14 @@
 """How the money of a credit memo reaches the customer: to a method, by its payment, or outside."""
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
 from plugins.api import Failed, Reply, Request, Step
 from plugins.connectors.zuora.amounts import amount_of, json_amount
 from plugins.connectors.zuora.asking import Problem, attempted, done, found, path_of
-from plugins.connectors.zuora.credit_memos import CreditMemo
+from plugins.connectors.zuora.credit_memos import CreditMemo, read_credit_memo
 from plugins.connectors.zuora.custom_fields import given, memo_fields
 from plugins.connectors.zuora.envelope import StoppedError
 from plugins.connectors.zuora.numbers import comment_of
@@ -20,16 +20,26 @@ from schemas.steps import ErrorKind
 
 _STATUSES: Final = {"Processed": "processed", "Success": "processed", "Processing": "processing"}
 _UNSUPPORTED = ("not support", "unsupported", "non-referenced", "nonreferenced", "not allowed")
+_OPENED = ", opens "
+_PARTS: Final = {"invoiceId": "invoices", "debitMemoId": "debitMemos"}
 _PAGE = "40"
 
 
 @dataclass(frozen=True, slots=True)
 class PaidOut:
-    """What became of the money: `processed`, `processing` or `external`, and Zuora's refund."""
+    """What became of the money: `processed`, `processing` or `external`, and Zuora's refund.
+
+    `opened`: what it was paid for, where a payment went back; the memo has to settle that.
+    """
 
     outcome: str
     number: str | None
     status: str | None
+    opened: str | None = None
+
+    def is_settled(self, memo: CreditMemo) -> bool:
+        """Whether nothing is left open."""
+        return self.opened is None or memo.applied >= memo.amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +66,41 @@ def to_method(
 def by_payment(
     step: Step[ZuoraOptions], memo: CreditMemo, amount: Decimal
 ) -> Generator[Request, Reply, PaidOut | NotPossible]:
-    """The payment itself goes back; the memo then settles the invoice that it leaves open."""
+    """The payment itself goes back; the memo then settles what that leaves open."""
     earlier = yield from refund_of(step, memo)
+    if earlier is not None and (yield from _is_settled(step, earlier)):
+        return earlier
+    refund = earlier or (yield from _paid_back(step, memo, amount))
+    if isinstance(refund, PaidOut) and refund.opened is not None:
+        path = path_of("credit-memos", memo.number, "apply")
+        applied = _settling(refund.opened, amount)
+        yield from done(step, "PUT", path, applied, "apply-credit-memo")
+    return refund
+
+
+def _paid_back(
+    step: Step[ZuoraOptions], memo: CreditMemo, amount: Decimal
+) -> Generator[Request, Reply, PaidOut | NotPossible]:
+    """The comment says what was opened: once it is, nothing else does."""
     payment = yield from _payment(step, memo, amount)
-    invoice = None if payment is None else (yield from _invoice_of(step, payment, amount))
-    if payment is None or invoice is None:
-        return NotPossible("no electronic payment of an invoice covers it")
-    paid = earlier
-    if paid is None:
-        part_of = {"invoiceId": invoice, "amount": json_amount(amount)}
-        body = {"type": "Electronic", **_refund(step, memo, amount), "invoices": [part_of]}
-        path = path_of("payments", payment, "refunds", "unapply")
-        reply = yield from attempted(step, "POST", path, body, "refund-payment")
-        refund = _ended(memo, reply) if isinstance(reply, Reply) else _refused(reply)
-        if isinstance(refund, NotPossible):
-            return refund
-        paid = refund
-    applied = {"invoices": [{"invoiceId": invoice, "amount": json_amount(amount)}]}
-    path = path_of("credit-memos", memo.number, "apply")
-    yield from done(step, "PUT", path, applied, "apply-credit-memo")
-    return paid
+    opened = None if payment is None else (yield from _paid_for(step, payment, amount))
+    if payment is None or opened is None:
+        return NotPossible("no electronic payment of an invoice or a debit memo covers it")
+    body = {
+        "type": "Electronic",
+        **_refund(step, memo, amount),
+        **_settling(opened, amount),
+        "comment": f"{comment_of(step)}{_OPENED}{opened}",
+    }
+    path = path_of("payments", payment, "refunds", "unapply")
+    reply = yield from attempted(step, "POST", path, body, "refund-payment")
+    refund = _ended(memo, reply) if isinstance(reply, Reply) else _refused(reply)
+    return replace(refund, opened=opened) if isinstance(refund, PaidOut) else refund
+
+
+def _is_settled(step: Step[ZuoraOptions], refund: PaidOut) -> Generator[Request, Reply, bool]:
+    memo = yield from read_credit_memo(step)
+    return memo is not None and refund.is_settled(memo)
 
 
 def outside(
@@ -95,16 +120,13 @@ def refund_of(
     """The refund that this order made before, if any. One that failed is none."""
     query = given(accountId=memo.account_id, pageSize=_PAGE)
     reply = yield from found(step, "/v1/refunds", query)
-    ours = [
-        one
-        for one in parts(reply.body if reply else None, "refunds")
-        if text(one, "comment") == comment_of(step) and text(one, "status") in _STATUSES
-    ]
-    if not ours:
-        return None
-    status = text(ours[0], "status") or ""
-    external = text(ours[0], "type") == "External"
-    return PaidOut("external" if external else _STATUSES[status], text(ours[0], "number"), status)
+    for one in parts(reply.body if reply else None, "refunds"):
+        whose, _, opened = (text(one, "comment") or "").partition(_OPENED)
+        status = text(one, "status") or ""
+        if whose == comment_of(step) and status in _STATUSES:
+            outcome = "external" if text(one, "type") == "External" else _STATUSES[status]
+            return PaidOut(outcome, text(one, "number"), status, opened or None)
+    return None
 
 
 def _refund(step: Step[ZuoraOptions], memo: CreditMemo, amount: Decimal) -> dict[str, Any]:
@@ -168,15 +190,22 @@ def _has(payment: Mapping[str, Any], amount: Decimal) -> bool:
     return electronic and text(payment, "status") == "Processed" and left >= amount
 
 
-def _invoice_of(
+def _paid_for(
     step: Step[ZuoraOptions], payment: str, amount: Decimal
 ) -> Generator[Request, Reply, str | None]:
-    """The order's invoice, else the one that the payment paid."""
+    """The order's invoice, else the invoice or the debit memo that the payment paid."""
     named = text(step.order, "refund", "invoice")
     if named is not None:
         reply = yield from found(step, path_of("invoices", named))
-        return text(part({"body": reply.body if reply else None}, "body"), "id")
+        invoice = text(part({"body": reply.body if reply else None}, "body"), "id")
+        return f"invoiceId {invoice}" if invoice else None
     reply = yield from found(step, path_of("payments", payment, "parts"))
     paid = parts(reply.body if reply else None, "parts")
     fitting = [one for one in paid if amount_of(one.get("amount")) >= amount]
-    return next((found_id for one in fitting if (found_id := text(one, "invoiceId"))), None)
+    kinds = [(kind, text(one, kind)) for one in fitting for kind in _PARTS]
+    return next((f"{kind} {document}" for kind, document in kinds if document), None)
+
+
+def _settling(opened: str, amount: Decimal) -> dict[str, Any]:
+    kind, _, document = opened.partition(" ")
+    return {_PARTS[kind]: [{kind: document, "amount": json_amount(amount)}]}

@@ -53,14 +53,16 @@ def perform(step: Step[ZuoraOptions]) -> Conversation:
 
 
 def look_up(step: Step[ZuoraOptions]) -> Conversation:
-    """The memo by its number, the refund by its comment; without a refund the step goes on."""
+    """The memo by its number, the refund by its comment; without them the step goes on."""
     memo = yield from read_credit_memo(step)
     if memo is None:
         return step.not_done()
     require_ours(step, memo)
     paid = yield from refund_of(step, memo)
     currency = memo.currency or text(step.order, "total", "currency") or ""
-    return step.not_done() if paid is None else Done(**_output(memo, currency, paid))
+    if paid is None or not paid.is_settled(memo):
+        return step.not_done()
+    return Done(**_output(memo, currency, paid))
 
 
 def _refundable(step: Step[ZuoraOptions], methods: list[Held]) -> Held | None:

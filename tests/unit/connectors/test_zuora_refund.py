@@ -175,16 +175,26 @@ def test_the_order_may_name_payment_and_invoice(talk, order):
     assert "POST /v1/payments/P-9/refunds/unapply" in paths(asked)
 
 
+OPENS = {"number": "R-1", "comment": f"{COMMENT}, opens invoiceId 8inv", "status": "Processed"}
+
+
 def test_a_payment_that_went_back_before_does_not_go_back_again(talk, order):
-    ours = {"number": "R-1", "comment": COMMENT, "status": "Processed", "paymentId": "p"}
-    replies = (
-        *(subscription(), refund_plan(), said(), memo(), said(refunds=[ours])),
-        *(said(id="8inv"), OK),
-    )
-    named = referenced(order, payment="P-9", invoice="INV1")
-    asked, outcome = talk(zuora.perform(named), *replies)
+    replies = (subscription(), refund_plan(), said(), memo(), said(refunds=[OPENS]))
+    asked, outcome = talk(zuora.perform(referenced(order)), *replies, memo(), OK)
     assert not any("unapply" in request.path for request in asked)
+    assert asked[-1].body == {"invoices": [{"invoiceId": "8inv", "amount": 10}]}
     assert outcome.output["refundNumber"] == "R-1"
+
+
+def test_a_memo_that_settled_the_invoice_before_is_not_applied_again(talk, order):
+    replies = (subscription(), refund_plan(), said(), memo(), said(refunds=[OPENS]))
+    asked, outcome = talk(zuora.perform(referenced(order)), *replies, memo(appliedAmount=10))
+    assert not any(request.method == "PUT" for request in asked)
+    assert outcome.output["refundNumber"] == "R-1"
+    for applied, ended in ((0, NotDone), (10, Done)):
+        settled = memo(appliedAmount=applied)
+        _, outcome = talk(zuora.look_up(referenced(order)), settled, said(refunds=[OPENS]))
+        assert isinstance(outcome, ended)
 
 
 def test_without_a_payment_a_person_is_asked(talk, order):

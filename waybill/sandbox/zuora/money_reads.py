@@ -5,11 +5,13 @@ from typing import TypeVar
 
 from waybill.sandbox.exchange import Answer, Call
 from waybill.sandbox.zuora import listing
+from waybill.sandbox.zuora.amounts import number
 from waybill.sandbox.zuora.envelope import Desk, not_found, success
 from waybill.sandbox.zuora.money import CREDIT_MEMO, DEBIT_MEMO, INVOICE
 from waybill.sandbox.zuora.refusals import BAD_VALUE, RefusedError
 from waybill.sandbox.zuora.state import Account, Books, Document, Record
 
+_PART_OF = {DEBIT_MEMO: "debitMemoId"}
 _PAGING = frozenset({"page", "pageSize", "sort"})
 _NUMBERS = frozenset({"amount", "appliedAmount", "unappliedAmount", "refundAmount", "balance"})
 T = TypeVar("T")
@@ -32,6 +34,7 @@ class MoneyReads:
             Desk("GET", "/v1/credit-memos/{key}", self._one(CREDIT_MEMO)),
             Desk("GET", "/v1/payments", self.payments),
             Desk("GET", "/v1/payments/{key}", self.payment),
+            Desk("GET", "/v1/payments/{key}/parts", self.parts),
             Desk("GET", "/v1/refunds", self.refunds),
             Desk("GET", "/v1/refunds/{key}", self.refund),
         ]
@@ -75,6 +78,20 @@ class MoneyReads:
         if found is None:
             raise not_found(call.params["key"])
         return success(**listing.payment(self._books, found))
+
+    def parts(self, call: Call) -> Answer:
+        """`GET /v1/payments/{key}/parts`: what the payment paid."""
+        found = self._books.payments.get(call.params["key"])
+        if found is None:
+            raise not_found(call.params["key"])
+        paid = [(self._books.documents.get(key), amount) for key, amount in found.applied.items()]
+        return success(
+            parts=[
+                {_PART_OF.get(one.kind, "invoiceId"): one.id, "amount": number(amount)}
+                for one, amount in paid
+                if one is not None and amount
+            ]
+        )
 
     def refunds(self, call: Call) -> Answer:
         """`GET /v1/refunds`."""
