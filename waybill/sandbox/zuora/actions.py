@@ -57,7 +57,8 @@ def _check_standing(subscription: Subscription, kind: str, action: Record) -> No
     if subscription.status.startswith("Pending"):
         message = f"The subscription {number} is {subscription.status}; complete its order first."
         raise RefusedError(BUSINESS_RULE, message)
-    clearing = action.get("termsAndConditions", {}).get("clearingScheduledCancelDate")
+    terms = action.get("termsAndConditions", {})
+    clearing = subscription.cancelled_by_terms and terms.get("clearingScheduledCancelDate")
     if subscription.cancelled_on is not None and not clearing:
         message = (
             f"The subscription {number} is cancelled as of {subscription.cancelled_on}; delete "
@@ -94,11 +95,12 @@ def _terms(acting: Acting, subscription: Subscription) -> None:
     subscription.renewal_setting = body.get("renewalSetting", subscription.renewal_setting)
     subscription.renewal_terms = body.get("renewalTerms", subscription.renewal_terms)
     _set_settings(acting, subscription)
-    if body.get("clearingScheduledCancelDate"):
-        subscription.cancelled_on = None
+    if body.get("clearingScheduledCancelDate") and subscription.cancelled_by_terms:
+        subscription.cancelled_on, subscription.cancelled_by_terms = None, False
     scheduled = parsed(body.get("scheduledCancelDate"))
     if scheduled is not None:
         _cancel_on(acting, subscription, scheduled)
+        subscription.cancelled_by_terms = True
 
 
 def _set_term(subscription: Subscription, term: Record) -> None:

@@ -59,13 +59,18 @@ def subscription(books: Books, found: Subscription, catalog: Catalog) -> Record:
         orderNumber=next(iter(books.orders_of.get(found.number, [])[-1:]), None),
         statusHistory=_history(found),
         cancelReason=found.cancel_reason,
-        scheduledCancelDate=shown(found.cancelled_on) if found.status == "Active" else None,
+        scheduledCancelDate=shown(found.cancelled_on) if _cancels_by_terms(found) else None,
         scheduledSuspendDate=shown(found.suspended_on) if found.status == "Active" else None,
         **_terms(found),
         **found.settings,
         **found.custom,
         ratePlans=[rate_plan(found, plan, catalog) for plan in found.rate_plans],
     )
+
+
+def _cancels_by_terms(found: Subscription) -> bool:
+    """What an order cancels is not scheduled by the terms: that order has to be deleted."""
+    return found.cancelled_by_terms and found.status == "Active"
 
 
 def _history(found: Subscription) -> list[Record]:

@@ -142,6 +142,7 @@ class Subscription:
     activation: date | None = None
     acceptance: date | None = None
     cancelled_on: date | None = None
+    cancelled_by_terms: bool = False
     suspended_on: date | None = None
     cancel_reason: str | None = None
     invoice_account: str | None = None
