@@ -167,7 +167,7 @@ def _discounted(costs: list[tuple[Any, Decimal]], discount: Any) -> Decimal | No
 
 
 def _is_discount(item: Any) -> bool:
-    return _at(item, "offer", "data", "attributes", "offer_type__limio") == "discount"
+    return str(_at(item, "offer", "data", "attributes", "offer_type__limio")) == "discount"
 
 
 def _offer(named: Any) -> str:
