@@ -25,7 +25,8 @@ _SHIPPED = "plugins.connectors."
 _CONNECTORS = f"{Path('plugins') / 'connectors'}"
 # Numbers and ids in a path: ours are capitals and digits, the partners' are hexadecimal.
 _NUMBER = re.compile(
-    r"(?<=/)(?:[A-Z0-9][A-Z0-9-]{5,}|[A-Z]{1,2}-[A-Z0-9-]+|id-\w+|[0-9a-f]{32}|[A-Za-z0-9]{15,18})"
+    r"(?<=/)(?:[A-Z0-9][A-Z0-9-]{5,}|[A-Z]{1,2}-[A-Z0-9-]+|id-\w+|(?:pm|sub|cus|pi|price)_\w+"
+    r"|[0-9a-f]{32}|[A-Za-z0-9]{15,18})"
     r"(?=/|$)"
 )
 _CODE_AT: Mapping[str, int] = {"Failed": 1, "unfit": 0, "overtaken": 0, "Unknown": 0}

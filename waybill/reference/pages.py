@@ -17,6 +17,7 @@ from waybill.api.metrics import ApiMetrics
 from waybill.cli.main import cli
 from waybill.configuration import plugin_facts
 from waybill.reference.codes import CODES
+from waybill.reference.journeys import journeys
 from waybill.reference.markdown import code, members, page, promise, table
 from waybill.reference.records import event_pages, topics
 from waybill.reference.rest import rest
@@ -140,6 +141,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "settings.md": settings,
     "configuration.md": documents,
     "connectors.md": connectors,
+    "journeys.md": journeys,
     "topics.md": topics,
     "events.md": event_pages,
     "rest.md": rest,
