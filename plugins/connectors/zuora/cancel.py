@@ -27,7 +27,8 @@ from plugins.limio import parts, text
 from schemas.steps import ErrorKind
 
 _MAY_REFUND = "order:update_refund"
-_FATES = {"Success": "processed", "Processed": "processed", "Processing": "processing"}
+_PROCESSED = "Processed"
+_FATES = {"Success": "processed", _PROCESSED: "processed", "Processing": "processing"}
 _GIVEN_BACK = frozenset(_FATES.values())
 _POLICIES: Final[Mapping[str, Policy]] = {
     "EndOfCurrentTerm": "end_of_term",
@@ -60,11 +61,13 @@ def perform(step: Step[ZuoraOptions]) -> Conversation:
 def look_up(step: Step[ZuoraOptions]) -> Conversation:
     """By our order number; a refund that it may have asked for is looked for, too."""
     outcome = yield from adopted(step)
-    if not isinstance(outcome, Done) or not _gives_back(step):
+    if not isinstance(outcome, Done):
         return outcome
     subscription = yield from read(step)
-    refund = yield from _refund_found(step, subscription)
-    return Done(**outcome.output, **refund)
+    ends = subscription.cancelled_from or subscription.scheduled_cancel or subscription.end
+    day = given(effectiveDate=ends and ends.isoformat())
+    refund = (yield from _refund_found(step, subscription)) if _gives_back(step) else {}
+    return Done(**{**outcome.output, **day, **refund})
 
 
 def preview(step: Step[ZuoraOptions]) -> Conversation:
@@ -176,7 +179,9 @@ def _refund_told(done: Done) -> Done:
     status = text(output, "refundStatus")
     fate = _FATES.get(status or "", "failed" if status else "not_possible")
     left = None if fate in _GIVEN_BACK else _left_over(output, fate)
-    return Done(**output, refund=fate, **given(follow_up=left))
+    # An order calls Success what the refund itself calls Processed.
+    named = _PROCESSED if fate == "processed" else status
+    return Done(**{**output, **given(refundStatus=named, refund=fate, follow_up=left)})
 
 
 def _left_over(output: Mapping[str, Any], fate: str) -> dict[str, str]:

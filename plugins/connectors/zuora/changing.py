@@ -210,17 +210,16 @@ def _foreign(step: Step[ZuoraOptions], order: Mapping[str, Any]) -> Failed | Non
 
 
 def _counts_from(order: Mapping[str, Any]) -> str | None:
-    """The latest day that its actions count from; a cancellation has a day of its own."""
-    actions = [act for one in parts(order, "subscriptions") for act in parts(one, "orderActions")]
-    ends = [text(act, "cancelSubscription", "cancellationEffectiveDate") for act in actions]
+    """The first day that one of its actions counts from."""
     begins = [
-        text(at, "triggerDate")
-        for act in actions
+        day(text(at, "triggerDate"))
+        for one in parts(order, "subscriptions")
+        for act in parts(one, "orderActions")
         for at in parts(act, "triggerDates")
         if text(at, "name") == "ContractEffective"
     ]
-    days = [at for one in ends if (at := day(one))] or [at for one in begins if (at := day(one))]
-    return max(days).isoformat() if days else None
+    days = [at for at in begins if at is not None]
+    return min(days).isoformat() if days else None
 
 
 def _list(reply: Reply, name: str) -> list[str] | None:

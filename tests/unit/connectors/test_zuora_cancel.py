@@ -139,8 +139,7 @@ def test_what_will_be_cancelled_is_not_cancelled_again_either(talk):
 
 def test_our_own_cancellation_is_found_when_it_is_met_again(talk):
     ends = subscription(statusHistory=[{"status": "Cancelled", "startDate": END}])
-    ours = found(TODAY, cancelSubscription={"cancellationEffectiveDate": END})
-    asked, outcome = talk(zuora.perform(step(ending())), ends, ours)
+    asked, outcome = talk(zuora.perform(step(ending())), ends, found(TODAY), ends)
     assert outcome == Done(**changed(END))
     assert all(request.call is None for request in asked)
 
@@ -228,7 +227,8 @@ def refunds(*statuses, on=TODAY):
     return Reply(200, {"success": True, "refunds": listed})
 
 
-OURS = found(TODAY, cancelSubscription={"cancellationEffectiveDate": TODAY})
+OURS = found(TODAY)
+OVER = subscription(status="Cancelled", subscriptionEndDate=TODAY)
 
 
 @pytest.mark.parametrize(
@@ -236,10 +236,11 @@ OURS = found(TODAY, cancelSubscription={"cancellationEffectiveDate": TODAY})
     [("Processed", "processed"), ("Processing", "processing"), ("Error", "failed")],
 )
 def test_after_an_unknown_outcome_the_refund_is_looked_for_too(talk, status, fate):
-    asked, outcome = looked_up(talk, OURS, subscription(), refunds(status))
+    asked, outcome = looked_up(talk, OURS, OVER, refunds(status))
     assert asked[0].path == f"/v1/orders/{NUMBER}"
     assert asked[-1].query["accountId"] == ACCOUNT_ID
     assert outcome.output["refund"] == fate
+    assert outcome.output["effectiveDate"] == TODAY
     assert outcome.output["amount"] == "12.50"
     assert ("follow_up" in outcome.output) is (fate == "failed")
 
@@ -248,7 +249,7 @@ def test_after_an_unknown_outcome_the_refund_is_looked_for_too(talk, status, fat
     "listed", [refunds(), refunds("Processed", "Processed"), refunds("Processed", on="2026-01-01")]
 )
 def test_a_refund_that_could_be_anothers_is_left_to_a_person(talk, listed):
-    _, outcome = looked_up(talk, OURS, subscription(), listed)
+    _, outcome = looked_up(talk, OURS, OVER, listed)
     assert outcome.output["follow_up"]["code"] == "refund_unconfirmed"
     assert "refund" not in outcome.output
 

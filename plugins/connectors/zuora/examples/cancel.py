@@ -23,7 +23,7 @@ _REASON = {"reason": {"id": "too_expensive", "text": "The price has gone up too 
 _AT_THE_END = order("cancel_subscription", data=_REASON)
 _NOW = order("cancel_subscription", effectiveDate="immediately", data=_REASON)
 _MAY = {**_NOW, "permissions": ["order:update_refund"]}
-_ENDS = {"type": "CancelSubscription", "cancelSubscription": {"cancellationEffectiveDate": END}}
+_ENDS = {"statusHistory": [{"status": "Cancelled", "startDate": END}]}
 _SURPLUS = Reply(
     200,
     {
@@ -43,7 +43,7 @@ EXAMPLES: Sequence[Example] = (
         step=step(_AT_THE_END),
         replies={READ: subscription(), "create-order": ordered()},
         expected=Done(**changed(END)),
-        found={FIND: found(_DAY, **_ENDS)},
+        found={FIND: found(_DAY), READ: subscription(**_ENDS)},
         missing={FIND: ABSENT},
     ),
     Example(
@@ -67,7 +67,7 @@ EXAMPLES: Sequence[Example] = (
                 _DAY,
                 **_CREDITED,
                 refundNumber="R-00000004",
-                refundStatus="Success",
+                refundStatus="Processed",
                 amount="12.50",
                 currency="GBP",
                 refund="processed",
