@@ -80,7 +80,8 @@ def test_an_update_makes_a_new_segment_of_the_charge(tenant: Tenant):
 def test_a_cancellation_to_come_leaves_the_subscription_active_until_its_day(tenant: Tenant):
     tenant.change(END)
     shown = tenant.state["subscriptions"]["S-1"]
-    assert (shown["status"], shown["scheduledCancelDate"]) == ("Active", "2027-03-01")
+    assert shown["status"] == "Active"
+    assert shown["statusHistory"][-1] == {"status": "Cancelled", "startDate": "2027-03-01"}
     tenant.advance("2027-02-28")
     assert tenant.held.status == "Active"
     tenant.advance("2027-03-01")
@@ -114,11 +115,22 @@ def test_a_cancelled_subscription_takes_no_change(tenant: Tenant, second: Any):
     assert refused.value.category == 30
 
 
-def test_a_cancellation_to_come_stands_in_the_way_until_it_is_cleared(tenant: Tenant):
+CLEARED = ("TermsAndConditions", {"clearingScheduledCancelDate": True})
+
+
+@pytest.mark.parametrize("next_", [RENEW, CLEARED])
+def test_an_order_that_cancels_stands_in_the_way_until_it_is_deleted(tenant: Tenant, next_: Any):
     tenant.change(END)
     with pytest.raises(RefusedError, match="delete that order"):
+        tenant.change(next_, orderNumber="O-2")
+
+
+def test_a_scheduled_cancellation_stands_in_the_way_until_it_is_cleared(tenant: Tenant):
+    tenant.change(("TermsAndConditions", {"scheduledCancelDate": "2026-12-01"}))
+    assert tenant.state["subscriptions"]["S-1"]["scheduledCancelDate"] == "2026-12-01"
+    with pytest.raises(RefusedError, match="is cancelled as of"):
         tenant.change(RENEW, orderNumber="O-2")
-    tenant.change(("TermsAndConditions", {"clearingScheduledCancelDate": True}), orderNumber="O-3")
+    tenant.change(CLEARED, orderNumber="O-3")
     tenant.change(RENEW, orderNumber="O-4")
     assert str(tenant.held.term_end) == "2028-03-01"
 
