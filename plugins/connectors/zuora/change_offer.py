@@ -41,7 +41,7 @@ def perform(step: Step[ZuoraOptions]) -> Conversation:
 
 def preview(step: Step[ZuoraOptions]) -> Conversation:
     """What it would cost, and from when."""
-    return (yield from foretold(step, planned))
+    return (yield from foretold(step, planned, reactivates=True))
 
 
 def planned(

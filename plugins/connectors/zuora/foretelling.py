@@ -33,10 +33,10 @@ def new(step: Step[ZuoraOptions]) -> Conversation:
     order = {name: value for name, value in body.items() if name not in _NOT_IN_PREVIEW}
     if "newAccount" in body:
         order["previewAccountInfo"] = given(**account)
-    starts = min(start_of(step, item) for item in items(step.order))
-    through = max(date.fromisoformat(starts), today_of(step))
+    starts = [start_of(step, item) for item in items(step.order)]
+    through = max(date.fromisoformat(max(starts)), today_of(step))
     result = yield from asked(step, order, through)
-    return Done(effectiveDate=starts, **documents_of(result, currency))
+    return Done(effectiveDate=min(starts), **documents_of(result, currency))
 
 
 def money_back(step: Step[ZuoraOptions]) -> Conversation:

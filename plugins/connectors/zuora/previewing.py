@@ -11,16 +11,24 @@ from plugins.connectors.zuora.changing import Change, Planned, order_body
 from plugins.connectors.zuora.custom_fields import given
 from plugins.connectors.zuora.envelope import StoppedError, headers, refusal
 from plugins.connectors.zuora.options import ZuoraOptions
+from plugins.connectors.zuora.reactivation import is_taken_back_first
 from plugins.connectors.zuora.subscription import Subscription, read, today_of
 from plugins.limio import first_text, part, parts, text
 
 _NOT_PREVIEWED = frozenset({"orderNumber", "processingOptions"})
 
 
-def foretold(step: Step[ZuoraOptions], planned: Planned) -> Conversation:
-    """What the change would cost and give back; nothing is changed."""
+def foretold(
+    step: Step[ZuoraOptions], planned: Planned, *, reactivates: bool = False
+) -> Conversation:
+    """What the change would cost and give back; nothing is changed.
+
+    `reactivates`: the change takes a cancellation back that is still to come.
+    """
     subscription = yield from read(step)
     change = yield from planned(step, subscription)
+    if reactivates and is_taken_back_first(step, subscription):
+        return _untold(step, subscription, change)
     through = max(change.effective.day, today_of(step))
     result = yield from previewed(step, subscription, change, through)
     warnings = [*change.warnings, *change.effective.warnings]
@@ -29,6 +37,20 @@ def foretold(step: Step[ZuoraOptions], planned: Planned) -> Conversation:
         effectiveDate=change.effective.iso,
         **documents_of(result, subscription.currency or step.options.currency or ""),
         **given(warnings=warnings or None, cancelledFrom=pending and pending.isoformat()),
+    )
+
+
+def _untold(step: Step[ZuoraOptions], subscription: Subscription, change: Change) -> Done:
+    """Zuora previews no such change while the order that cancels is there."""
+    ends = subscription.pending_cancel(today_of(step))
+    warning = (
+        f"the subscription is cancelled as of {ends}; the order takes that back, and what it "
+        "costs can only be told afterwards"
+    )
+    return Done(
+        effectiveDate=change.effective.iso,
+        currency=subscription.currency,
+        warnings=[warning, *change.warnings, *change.effective.warnings],
     )
 
 

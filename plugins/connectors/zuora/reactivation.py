@@ -22,6 +22,12 @@ def clears_cancel(step: Step[ZuoraOptions], subscription: Subscription) -> dict[
     return {"clearingScheduledCancelDate": True} if pending else {}
 
 
+def is_taken_back_first(step: Step[ZuoraOptions], subscription: Subscription) -> bool:
+    """Whether an order that cancels it has to be deleted before anything else can be done."""
+    pending = subscription.pending_cancel(today_of(step))
+    return pending is not None and not clears_cancel(step, subscription)
+
+
 def reactivated(
     step: Step[ZuoraOptions], subscription: Subscription, change: Change, planned: Planned
 ) -> Generator[Request, Reply, Change]:
@@ -30,8 +36,7 @@ def reactivated(
     The change was planned before, so that what is wrong with it is known while the cancellation
     still stands.
     """
-    pending = subscription.pending_cancel(today_of(step))
-    if pending is None or clears_cancel(step, subscription):
+    if not is_taken_back_first(step, subscription):
         return change
     number = yield from _cancelling_order(step, subscription)
     yield from done(step, "DELETE", path_of("orders", number), None, "delete-cancel-order")

@@ -73,7 +73,7 @@ def look_up(step: Step[ZuoraOptions]) -> Conversation:
 def preview(step: Step[ZuoraOptions]) -> Conversation:
     """What the term to come would cost."""
     try:
-        return (yield from foretold(step, planned))
+        return (yield from foretold(step, planned, reactivates=True))
     except OverError as over:
         return (yield from foretelling.new(over.anew))
 
