@@ -25,6 +25,77 @@ _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "GE": lambda have, want: bool(have >= want),
     "SW": lambda have, want: str(have).startswith(str(want)),
 }
+_NAMES: dict[str, dict[str, str | None]] = {
+    "contacts": {"accountNumber": None, "zipCode": "postalCode"},
+    "payment-methods": {"status": "paymentMethodStatus", "isDefault": None, "accountKey": None},
+    "subscriptions": {
+        "accountName": None,
+        "accountNumber": None,
+        "customerAcceptanceDate": "contractAcceptanceDate",
+        "invoiceOwnerAccountId": "invoiceOwnerId",
+        "invoiceOwnerAccountNumber": None,
+        "invoiceSeparately": "isInvoiceSeparate",
+        "orderNumber": None,
+        "paymentProfile": None,
+        "scheduledCancelDate": None,
+        "scheduledSuspendDate": None,
+        "statusHistory": None,
+        "subscriptionNumber": "name",
+    },
+    "rate-plans": {
+        "lastChangeType": None,
+        "productName": None,
+        "productSku": None,
+        "ratePlanName": "name",
+    },
+    "rate-plan-charges": {
+        "currency": None,
+        "discountAmount": None,
+        "discountPercentage": None,
+        "model": "chargeModel",
+        "number": "chargeNumber",
+        "price": None,
+        "type": "chargeType",
+    },
+    "orders": {
+        "customFields": None,
+        "existingAccountNumber": None,
+        "reasonCode": None,
+        "subscriptions": None,
+    },
+    "invoices": {"accountNumber": None, "comment": "comments", "reasonCode": None},
+    "invoice-items": {
+        "availableToCreditAmount": None,
+        "subscriptionName": "subscriptionNumber",
+    },
+    "credit-memos": {
+        "accountNumber": None,
+        "amount": "totalAmount",
+        "creditMemoDate": "memoDate",
+        "number": "memoNumber",
+        "referredInvoiceId": "invoiceId",
+        "unappliedAmount": "balance",
+    },
+    "debit-memos": {
+        "accountNumber": None,
+        "amount": "totalAmount",
+        "beAppliedAmount": None,
+        "comment": "comments",
+        "debitMemoDate": "memoDate",
+        "number": "memoNumber",
+        "referredInvoiceId": "invoiceId",
+    },
+    "payments": {"accountNumber": None, "number": "paymentNumber"},
+    "refunds": {
+        "creditMemoId": None,
+        "gatewayId": "gateway",
+        "number": "refundNumber",
+        "paymentId": None,
+        "referenceId": "referenceID",
+    },
+    "product-rate-plans": {"status": None},
+}
+"""What Object Query calls what the other answers show; None: it does not show it."""
 
 
 class Filter:
@@ -104,7 +175,7 @@ class Queries:
         size = query.get("pageSize", "20") if query else "20"
         if not size.isdecimal() or not 0 < int(size) <= LARGEST_PAGE:
             return _refused(400, _BAD_PARAMETER, f"pageSize takes 1 to {LARGEST_PAGE}.")
-        records = self._objects[call.params["object"]](filters)
+        records = self._records(call, filters)
         found = [one for one in records if all(wanted.admits(one) for wanted in filters)]
         expand = query.getall("expand[]", []) if query else []
         fields = [name.lower() for name in query.getall("fields[]", [])] if query else []
@@ -113,11 +184,17 @@ class Queries:
     def one(self, call: Call) -> Answer:
         """`GET /object-query/{object}/{key}`."""
         key = call.params["key"]
-        names = {"id", "number", "accountnumber", "name", "ordernumber", "invoicenumber"}
-        for record in self._objects[call.params["object"]]([]):
+        names = {"id", "accountnumber", "name", "ordernumber", "invoicenumber", "memonumber"}
+        for record in self._records(call, []):
             if any(value == key for name, value in record.items() if name.lower() in names):
                 return answer(200, _shown(record, [], []))
         return _refused(404, _NOT_FOUND, f"Cannot find entity by key: '{key}'.")
+
+    def _records(self, call: Call, filters: list[Filter]) -> Iterable[Record]:
+        names = _NAMES.get(call.params["object"], {})
+        for record in self._objects[call.params["object"]](filters):
+            renamed = {names.get(name, name): value for name, value in record.items()}
+            yield {name: value for name, value in renamed.items() if name is not None}
 
     def _holders(self, filters: list[Filter]) -> list[Account]:
         """The accounts whose things are meant, all where no filter names one."""
@@ -147,8 +224,7 @@ class Queries:
             for key in account.contacts:
                 contact = self._books.contacts.get(key)
                 if contact is not None:
-                    shown = listing.contact(self._books, contact)
-                    yield {**shown, "postalCode": shown.get("zipCode")}
+                    yield listing.contact(self._books, contact)
 
     def _methods(self, filters: list[Filter]) -> Iterable[Record]:
         for account in self._holders(filters):
@@ -163,18 +239,17 @@ class Queries:
             for key in account.subscriptions:
                 found = self._books.subscriptions.get(key)
                 if found is not None:
-                    shown = listing.subscription(self._books, found, self._catalog)
-                    yield {**shown, "name": found.number, "ratePlans": shown["ratePlans"]}
+                    yield listing.subscription(self._books, found, self._catalog)
 
     def _rate_plans(self, filters: list[Filter]) -> Iterable[Record]:
         for shown in self._subscriptions(filters):
             for plan in shown["ratePlans"]:
-                yield {**plan, "name": plan["ratePlanName"], "subscriptionId": shown["id"]}
+                yield {**plan, "subscriptionId": shown["id"]}
 
     def _rate_plan_charges(self, filters: list[Filter]) -> Iterable[Record]:
         for plan in self._rate_plans(filters):
             for charge in plan["ratePlanCharges"]:
-                yield {**charge, "chargeNumber": charge["number"], "ratePlanId": plan["id"]}
+                yield {**charge, "ratePlanId": plan["id"]}
 
     def _orders(self, filters: list[Filter]) -> Iterable[Record]:
         for account in self._holders(filters):
@@ -201,8 +276,7 @@ class Queries:
             for key in account.payments:
                 payment = self._books.payments.get(key)
                 if payment is not None:
-                    shown = listing.payment(self._books, payment)
-                    yield {**shown, "paymentNumber": payment.number}
+                    yield listing.payment(self._books, payment)
 
     def _refunds(self, filters: list[Filter]) -> Iterable[Record]:
         for account in self._holders(filters):
