@@ -50,6 +50,7 @@ def _untold(step: Step[ZuoraOptions], subscription: Subscription, change: Change
     return Done(
         effectiveDate=change.effective.iso,
         currency=subscription.currency,
+        cancelledFrom=ends and ends.isoformat(),
         warnings=[warning, *change.warnings, *change.effective.warnings],
     )
 

@@ -86,11 +86,26 @@ def test_a_negative_item_of_an_invoice_is_a_credit(talk):
     assert outcome.output["credits"] == [{"date": TODAY, "amount": "12.50", "description": "Fee"}]
 
 
-def test_a_date_that_moves_and_a_cancellation_to_come_are_told(talk):
+def test_a_date_that_moves_is_told(talk):
     at = step(order("change_offer", BUNDLE, effectiveDate="2027-01-01"))
-    ends = {"statusHistory": [{"status": "Cancelled", "startDate": END}]}
-    _, outcome = preview(talk, at, subscription(**ends), documents())
+    _, outcome = preview(talk, at, subscription(), documents())
     assert "2027-01-01" in outcome.output["warnings"][0]
+
+
+@pytest.mark.parametrize("kind", ["change_offer", "renew"])
+def test_zuora_is_not_asked_what_it_cannot_tell_while_a_cancellation_stands(talk, kind):
+    ends = {"statusHistory": [{"status": "Cancelled", "startDate": END}]}
+    asked, outcome = preview(talk, step(order(kind, BUNDLE)), subscription(**ends))
+    assert "/v1/orders/preview" not in [request.path for request in asked]
+    assert outcome.output["cancelledFrom"] == END
+    assert f"cancelled as of {END}" in outcome.output["warnings"][0]
+    assert "futureCharges" not in outcome.output
+
+
+def test_a_cancellation_to_come_is_told_where_it_stays(talk):
+    ends = {"statusHistory": [{"status": "Cancelled", "startDate": END}]}
+    at = step(order("add_offer", BUNDLE, effectiveDate=TODAY))
+    _, outcome = preview(talk, at, subscription(**ends), documents())
     assert outcome.output["cancelledFrom"] == END
 
 
