@@ -206,7 +206,10 @@ def _numbers(step: Step[ZuoraOptions], order: Mapping[str, Any], account: str) -
         status=text(order, "status"),
         subscriptionNumber=next(iter(numbers), None),
         subscriptionNumbers=numbers,
-        effectiveDate=min(start_of(step, item) for item in items(step.order)),
+        effectiveDate=min(
+            (start_of(step, item) for item in items(step.order)),
+            default=str(step.order["effective_date"]),
+        ),
     )
 
 
