@@ -84,7 +84,8 @@ MANIFEST = Manifest(
         "attribute `block_multiple__limio` are checked (`allProducts`: all). The customer's "
         "accounts are those in Zuora with that CRM id; a rate plan is the same product where its "
         "SKU, product name, rate plan name or id is the offer's. `statuses` are those of a "
-        "subscription that stands in the way, `Active` by default. With `endpoint` that address is asked instead: "
+        "subscription that stands in the way, `Active` by default. With `endpoint` that address "
+        "is asked instead: "
         '`GET ?crmId=...`, answered `{"items": [{"subscription": "...", "status": "active", '
         '"products": ["product code"]}]}`. Two orders at the same time see each other only where '
         "the lane is the customer's. Orders that are not new pass. Output: `checked` (products)."
