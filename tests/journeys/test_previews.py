@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 
@@ -22,7 +23,9 @@ from tests.journeys.filling import filled
 from tests.journeys.office import TENANT, Carried, Clock, Office, noon
 from tests.journeys.partners import Partners, running_partners
 from tests.journeys.reading import Journey, files, journeys
+from tests.journeys.test_strictly import _said
 from tests.journeys.wire import Passed, Wire
+from tests.prism import SPECS, missing
 
 PREVIEWED = frozenset(
     {
@@ -122,6 +125,18 @@ async def test_a_preview_changes_nothing_and_comes_true(journey: Journey) -> Non
         assert refused is not None
         assert failure is not None
         assert (refused.failure.code, refused.failure.message) == (failure.code, failure.message)
+
+
+@pytest.mark.skipif(missing() is not None, reason=str(missing()))
+@pytest.mark.parametrize("journey", [one for one in JOURNEYS if one.case is None], ids=name)
+async def test_prism_takes_what_a_preview_asks(
+    prisms: Mapping[str, httpx.Client], journey: Journey
+) -> None:
+    async with ready(journey) as desk:
+        _, passed = await desk.preview()
+    asked = [one for one in passed if one.partner in SPECS]
+    said = {one.call: _said(prisms[one.partner], one) for one in asked}
+    assert {call: words for call, words in said.items() if words is not None} == {}
 
 
 async def previewed(desk: Desk) -> tuple[UnforeseenError | None, Mapping[str, Any]]:
