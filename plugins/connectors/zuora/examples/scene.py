@@ -76,24 +76,26 @@ def step(document: Mapping[str, Any], **options: Any) -> Step[ZuoraOptions]:
     return Step(id="zuora", order=document, options=parsed)
 
 
+_CHARGE = {
+    "number": "C-00000017",
+    "name": "Charge 1",
+    "type": "Recurring",
+    "model": "FlatFee",
+    "price": 25,
+    "productRatePlanChargeId": FEE,
+    "chargedThroughDate": END,
+}
+_HELD = {
+    "id": HELD_PLAN,
+    "productRatePlanId": PLAN,
+    "ratePlanName": "UK Digital Quarterly",
+    "lastChangeType": "New",
+    "ratePlanCharges": [_CHARGE],
+}
+
+
 def subscription(**more: Any) -> Reply:
     """What Zuora says of the subscription before the order: three months, paid to their end."""
-    charge = {
-        "number": "C-00000017",
-        "name": "Charge 1",
-        "type": "Recurring",
-        "model": "FlatFee",
-        "price": 25,
-        "productRatePlanChargeId": FEE,
-        "chargedThroughDate": END,
-    }
-    plan = {
-        "id": HELD_PLAN,
-        "productRatePlanId": PLAN,
-        "ratePlanName": "UK Digital Quarterly",
-        "lastChangeType": "New",
-        "ratePlanCharges": [charge],
-    }
     document = {
         "success": True,
         "id": "8ad0a1f29c01f4b3019c0a5cfb1f0007",
@@ -113,7 +115,7 @@ def subscription(**more: Any) -> Reply:
         "renewalTerm": 3,
         "renewalTermPeriodType": "Month",
         "autoRenew": True,
-        "ratePlans": [plan],
+        "ratePlans": [_HELD],
         **more,
     }
     return Reply(200, document)
