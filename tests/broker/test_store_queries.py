@@ -38,7 +38,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def history() -> History:
-    return full_history()
+    return full_history(2)
 
 
 def project(store: Store, history: History, size: int = 11) -> Projector:
