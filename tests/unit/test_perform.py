@@ -3,14 +3,12 @@
 import asyncio
 import hashlib
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from plugins.api import (
-    Done,
-    Request,
-)
+from plugins.api import Done, Failed, Request
 from schemas.connections import (
     BasicAuth,
     BearerAuth,
@@ -18,7 +16,20 @@ from schemas.connections import (
     SecretFromEnvironment,
 )
 from schemas.steps import ErrorKind, Failure
-from tests.unit.performing import NOW, OAUTH, ORDER, PLAIN, SECRET, Rig, ask, ok, one, status, two
+from tests.unit.performing import (
+    MANIFEST,
+    NOW,
+    OAUTH,
+    ORDER,
+    PLAIN,
+    SECRET,
+    Rig,
+    ask,
+    ok,
+    one,
+    status,
+    two,
+)
 
 
 async def test_a_request_carries_key_order_trace_and_json():
@@ -187,6 +198,16 @@ async def test_nothing_is_sent_after_the_deadline():
 )
 async def test_retry_after_is_handed_on(said, seconds):
     performed = await Rig(status(429, retry_after=said)).perform(one)
+    assert performed.retry_after_s == seconds
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(None, 7.0), (900.0, 900.0)])
+async def test_a_connector_may_know_better_how_long_to_wait(said, seconds):
+    def table(_reply):
+        return Failed(ErrorKind.RATE_LIMITED, "limit", "wait", retry_after_s=said)
+
+    manifest = replace(MANIFEST, errors=table)
+    performed = await Rig(status(429, retry_after="7")).perform(one, manifest)
     assert performed.retry_after_s == seconds
 
 
