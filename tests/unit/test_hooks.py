@@ -160,3 +160,36 @@ def test_the_hooks_of_the_how_to_do_what_it_says():
     assert acme.campaign_in_stripe(here, form).body["metadata[campaign]"] == "/spring"
     assert acme.campaign_in_zuora(STEP, order) is order
     assert acme.campaign_in_stripe(STEP, form) is form
+
+
+def asked_with(connector, example, option):
+    """What a connector sends for one of its examples with the hook `note` switched on."""
+    options = example.step.options.model_copy(update={option: "note"})
+    talk, asked = connector.perform(replace(example.step, options=options)), []
+    try:
+        request = next(talk)
+        while True:
+            asked.append(request)
+            reply = example.replies[request.call or f"{request.method} {request.path}"]
+            request = talk.send(reply if isinstance(reply, Reply) else reply[0])
+    except StopIteration:
+        return [request for request in asked if "note" in (request.body or {})]
+
+
+@pytest.mark.parametrize(
+    ("plugin", "option", "path"),
+    [
+        ("zuora", "before_zuora_order", "/v1/orders"),
+        ("stripe", "before_stripe_subscription", "/v1/subscriptions"),
+    ],
+)
+def test_the_connectors_have_their_hooks_called_for_what_is_billed(plugin, option, path):
+    registry = Registry.found()
+    example = next(
+        one
+        for one in registry.examples(plugin)
+        if one.step.order["order_type"] == "new" and isinstance(one.expected, Done)
+    )
+    changed = asked_with(registry.get(plugin), example, option)
+    assert [request.path for request in changed] == [path]
+    assert changed[0].body["note"] == "for order-1"

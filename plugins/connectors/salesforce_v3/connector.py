@@ -70,6 +70,9 @@ def salesforce_v3(step: Step[SalesforceOptions]) -> Conversation:
     if not surname(step.order):
         return (yield from _known_customer(step))
     plan = first_plan(step)
+    if plan.contact and not plan.account and not step.options.create_person_account:
+        # Or a contact that the order names would be moved to a new account.
+        plan = replace(plan, account=(yield from _owner_of(step, plan.contact)))
     problem: Failed | None = None
     for turn in range(_MOST_ROUNDS):
         reply = yield _composite(step, plan, turn)
@@ -80,8 +83,8 @@ def salesforce_v3(step: Step[SalesforceOptions]) -> Conversation:
         if isinstance(plan_or_problem, Failed):
             return plan_or_problem
         plan = plan_or_problem
-        if plan.matched == (CONTACT,) and plan.account is None:
-            plan = yield from _with_owner(step, plan)
+        if plan.matched == (CONTACT,) and plan.contact and plan.account is None:
+            plan = yield from _with_owner(step, plan, plan.contact)
         if not any(part["method"] == "PATCH" for part in parts_of(step, plan)) and plan.contact:
             return _found(plan)
     return problem or Failed(ErrorKind.PERMANENT, "refused", "Salesforce refused every time")
@@ -96,14 +99,21 @@ def _composite(step: Step[SalesforceOptions], plan: Plan, turn: int) -> Request:
     return Request.post(f"{base(step)}/composite", body, call=call, headers=headers)
 
 
-def _with_owner(step: Step[SalesforceOptions], plan: Plan) -> Generator[Request, Reply, Plan]:
-    """The account of a matched contact is the buyer's, too."""
-    path = f"{base(step)}/sobjects/Contact/{plan.contact}"
+def _owner_of(step: Step[SalesforceOptions], contact: str) -> Generator[Request, Reply, str | None]:
+    """The account that a contact belongs to: it is the buyer's, too."""
+    path = f"{base(step)}/sobjects/Contact/{contact}"
     reply = yield Request.get(path, {"fields": "AccountId"})
     account = reply["AccountId"]
+    return None if account is None else str(account)
+
+
+def _with_owner(
+    step: Step[SalesforceOptions], plan: Plan, contact: str
+) -> Generator[Request, Reply, Plan]:
+    account = yield from _owner_of(step, contact)
     if account is None:
         return replace(plan, alone=True)
-    return replace(plan, account=str(account), matched=(*plan.matched, ACCOUNT))
+    return replace(plan, account=account, matched=(*plan.matched, ACCOUNT))
 
 
 def _known_customer(step: Step[SalesforceOptions]) -> Conversation:

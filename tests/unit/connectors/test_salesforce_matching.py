@@ -84,6 +84,19 @@ def test_a_matched_contact_is_never_moved_from_an_account_that_it_has(talk, orde
     assert (outcome.output["accountId"], outcome.output["contactId"]) == (ACCOUNT, CONTACT)
 
 
+def test_a_contact_that_the_order_names_stays_with_its_account(talk, order):
+    known = step(order(changes={"tracking": {"contactId": CONTACT}}))
+    done = {"httpStatusCode": 204, "body": None}
+    written_ = composite({"referenceId": "account", **done}, {"referenceId": "contact", **done})
+    asked, outcome = talk(
+        salesforce_v3.perform(known), Reply(200, {"AccountId": ACCOUNT}), written_
+    )
+    assert asked[0].path == f"{DATA}/Contact/{CONTACT}"
+    assert parts_of(asked[1])["account"]["url"] == f"{DATA}/Account/{ACCOUNT}"
+    assert parts_of(asked[1])["contact"]["body"]["AccountId"] == ACCOUNT
+    assert outcome.output["crmId"] == ACCOUNT
+
+
 def test_a_matched_person_account_has_its_contact_read_back(talk, order):
     first = composite(matched("account", (ACCOUNT, 100)), halted("contact"))
     read = {"referenceId": "contact", "httpStatusCode": 200, "body": {"PersonContactId": CONTACT}}
