@@ -25,8 +25,12 @@ _KINDS = {
     ErrorKind.RATE_LIMITED: PARTNER_BUSY,
     ErrorKind.CONTENTION: PARTNER_BUSY,
 }
+_OURS = frozenset(
+    {"connector_error", "secret_missing", "token_path_missing", "token_refused", "unauthorized"}
+)
+"""Codes that say nothing of the order: who asks for previews is not let in, or is broken."""
 _REMEDIES = {
-    PARTNER_FAILED: "ask again; if it stays, look at the partner and its connection",
+    PARTNER_FAILED: "ask again; if it stays, look at the partner, its connection and its secrets",
     PARTNER_BUSY: "ask again in a moment",
     PREVIEW_REFUSED: "correct the order; as it is, it would fail at this step",
 }
@@ -94,7 +98,7 @@ def _step(one: Foreseen) -> dict[str, Any]:
 
 def _problem(call: Call, problem: UnforeseenError) -> ApiProblem:
     failure = problem.failure
-    kind = _KINDS.get(failure.kind, PREVIEW_REFUSED)
+    kind = PARTNER_FAILED if failure.code in _OURS else _KINDS.get(failure.kind, PREVIEW_REFUSED)
     error = {"code": failure.code, "buyer_message": failure.buyer_message}
     if call.operates:
         error["message"] = failure.message

@@ -109,6 +109,15 @@ async def test_a_step_that_fails_is_a_problem_that_says_whose(
     assert response.headers.get("Retry-After") == (None if status == 422 else "7")
 
 
+async def test_what_is_wrong_with_us_is_not_held_against_the_order(world: Any, client: Any) -> None:
+    failure = Failure(
+        kind=ErrorKind.MISCONFIGURED, code="secret_missing", message="no", buyer_message="Sorry."
+    )
+    world.foreseen = UnforeseenError(ZUORA, failure)
+    response = await client.post("/api/order/preview", json=ORDER)
+    assert (response.status, (await response.json())["code"]) == (502, "partner_failed")
+
+
 async def test_who_does_not_operate_reads_words_for_buyers(world: Any, connect: Any) -> None:
     key = keyed(world, Scope.SUBMIT)
     failure = Failure(
