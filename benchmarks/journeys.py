@@ -38,7 +38,7 @@ from tests.journeys.partners import STATEFUL
 from tests.journeys.reading import Journey, files, journey, journeys, merged
 from waybill.sandbox.testing import CREDENTIALS
 
-BUYER = "maren.tidewell@example.com"
+BUYERS = frozenset({"maren.tidewell@example.com", "maren@duplicate.test"})
 STEP_S = 4.0
 SETTLE_S = 900.0
 RETRY = {"attempts": 12, "first_s": 0.5, "longest_s": 5.0}
@@ -260,8 +260,9 @@ def _document(copy: Copy, at: int, catalogue: Mapping[str, Any]) -> dict[str, An
     document = filled(link.order, names)
     source = {**document.get("sourceDetails", {}), "processing_type": link.slug}
     customer = dict(document.get("customerDetails", {}))
-    if customer.get("email") == BUYER:
-        customer["email"] = f"maren.{copy.number}.{crc32(copy.name.encode())}@example.com"
+    if customer.get("email") in BUYERS:
+        domain = customer["email"].partition("@")[2]
+        customer["email"] = f"maren.{copy.number}.{crc32(copy.name.encode())}@{domain}"
     return {
         "orderDate": link.day,
         **document,
