@@ -65,6 +65,7 @@ class Copy:
     name: str
     number: int
     links: list[Link]
+    sent: list[Mapping[str, Any]] = field(default_factory=list)
     outputs: list[Mapping[str, Any]] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
 
@@ -195,22 +196,24 @@ class _Run:
 
     async def _make(self, copies: list[Copy]) -> None:
         """Order after order; those of one place in their copies together."""
-        producer = AIOKafkaProducer(bootstrap_servers=self._running.bootstrap, acks="all")
-        await producer.start()
         for at in range(max(len(copy.links) for copy in copies)):
             having = [copy for copy in copies if len(copy.links) > at]
             names = self._catalogue()
             for copy in having:
-                document = _document(copy, at, names)
-                value = json.dumps(document).encode()
-                await producer.send("orders", value, key=document["external_id"].encode())
-            await producer.flush()
-            self._sent += len(having)
+                copy.sent.append(_document(copy, at, names))
+            await self._submit([copy.sent[at] for copy in having])
             await self._settled()
             audit = await audited_log(self._running.bootstrap)
             for copy in having:
                 _note(copy, at, audit)
-        await producer.stop()
+
+    async def _submit(self, documents: list[Mapping[str, Any]]) -> None:
+        async with AIOKafkaProducer(bootstrap_servers=self._running.bootstrap) as producer:
+            for document in documents:
+                key, value = str(document["external_id"]), json.dumps(document).encode()
+                await producer.send("orders", value, key=key.encode())
+            await producer.flush()
+        self._sent += len(documents)
 
     async def _settled(self) -> None:
         until = time.monotonic() + SETTLE_S
@@ -284,6 +287,8 @@ def _note(copy: Copy, at: int, audit: Audit) -> None:
             "subscriptionReference": accepted.subscription_reference,
             "id": order.id,
             "owner": accepted.owner,
+            "order": copy.sent[at],
+            "outputs": order.context,
         }
     )
 
