@@ -291,6 +291,17 @@ def test_an_amount_is_taken_off_once_and_only_where_it_is_meant(body, order):
     assert plans[1][1]["chargeOverrides"][0]["pricing"]["discount"]["discountAmount"] == 5
 
 
+def test_an_amount_that_names_no_offer_comes_off_the_first(body, order):
+    amount = lowering(discountType="amount", amountDiscount="5")
+    fixed = {"Welcome": {"id": "5" * 32}}
+    two = order("orders/two-offers", changes={"orderDiscount": amount})
+    model = charge("Welcome", model="Discount-Fixed Amount", key="6" * 32)
+    looked_up = found({"id": "5" * 32, "name": "Welcome", "productRatePlanCharges": [model]})
+    sent = body(step(two, ratePlans={**TWO, **fixed}), looked_up)
+    plans = [created(sent, position)["subscribeToRatePlans"] for position in (0, 1)]
+    assert [len(subscribed) for subscribed in plans] == [2, 1]
+
+
 def test_a_discount_offer_is_no_subscription_of_its_own(body, order):
     two = order("orders/two-offers")
     attributes(two, 1)["offer_type__limio"] = "discount"

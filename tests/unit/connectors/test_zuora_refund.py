@@ -301,9 +301,9 @@ def test_after_an_unknown_outcome_memo_and_refund_tell(talk, order):
     for replies in ((ABSENT,), (memo(), said(refunds=[]))):
         _, outcome = talk(zuora.look_up(at(order)), *replies)
         assert outcome == NotDone()
-    failed = {**ours, "status": "Error"}
-    _, outcome = talk(zuora.look_up(at(order)), memo(), said(refunds=[failed]))
-    assert outcome == NotDone()
+    for theirs in ({"status": "Error"}, {"comment": "order order-2"}):
+        _, outcome = talk(zuora.look_up(at(order)), memo(), said(refunds=[{**ours, **theirs}]))
+        assert outcome == NotDone()
 
 
 def test_a_credit_is_a_memo_that_the_next_invoice_uses_up(talk, order):
