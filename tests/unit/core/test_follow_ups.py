@@ -18,6 +18,7 @@ from tests.facts import (
     failed,
     given,
     next_of,
+    not_undone,
     settled,
     step,
     succeeded,
@@ -123,6 +124,9 @@ def test_a_step_that_is_undone_leaves_nothing() -> None:
     order = then(settled(then(left(), failed("crm"))), command("cancel"))
     assert answer(order, command("resolve", "zuora", output={})) == "later"
     assert causes(settled(then(order, undone("zuora")))) == ()
+    stuck = then(order, not_undone("zuora"))
+    assert [cause.kind for cause in causes(stuck)] == ["compensation_failed", "failed"]
+    assert settled(resolved(stuck)).state is State.CANCELLED
 
 
 @pytest.mark.parametrize("output", [{"follow_up": None}, {"follow_up": "x"}, {"follow_up": []}, {}])
