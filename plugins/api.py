@@ -116,6 +116,7 @@ class Failed:
     """The partner refused. `buyer_message` None: the general words of `kind`.
 
     `retry_after_s` where the partner says how long to wait in another way than by `Retry-After`.
+    `call`: the refused one, where others followed it; None: the last.
     """
 
     kind: ErrorKind
@@ -123,6 +124,7 @@ class Failed:
     message: str
     buyer_message: str | None = None
     retry_after_s: float | None = None
+    call: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

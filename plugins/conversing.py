@@ -204,7 +204,7 @@ class Conversing:
             case Done(output=output):
                 return self._done(outcome, output)
             case Failed():
-                return self._refused(outcome, self._last_call)
+                return self._refused(outcome, outcome.call or self._last_call)
             case Unknown(code=code, message=message):
                 return self._unknown(code, message, self._named[-1] if self._named else None)
             case NotDone() if self._looking_up:

@@ -230,6 +230,17 @@ async def test_unknown_and_failed_from_the_conversation_belong_to_its_calls():
     assert failure.message == "card of [redacted]"
 
 
+async def test_a_refusal_belongs_to_the_call_that_it_names_whatever_was_put_back_after_it():
+    def talk(_step):
+        yield Request.post("/x", {}, call="refused")
+        yield Request.post("/y", {}, call="put-back")
+        return Failed(ErrorKind.DECLINED, "card", "no", call="refused")
+
+    failure = await Rig(ok(), ok()).outcome(talk)
+    assert isinstance(failure, Failure)
+    assert (failure.call, failure.definite) == ("refused", True)
+
+
 @pytest.mark.parametrize("answer", [status(500), status(404), httpx.ConnectError("x")])
 async def test_a_look_up_without_an_answer_stays_in_doubt(answer):
     rig = Rig(answer)

@@ -102,9 +102,8 @@ def own_method(step: Step[ZuoraOptions], method: Method | None) -> dict[str, Any
 def _prepared(
     step: Step[ZuoraOptions], subscription: Subscription, change: Change
 ) -> Generator[Request, Reply, Change]:
-    change = yield from reactivated(step, subscription, change, planned)
     yield from taken_over(step, subscription.account_number, method_of(step))
-    return change
+    return (yield from reactivated(step, subscription, change, planned))
 
 
 def _exchanged(

@@ -9,7 +9,7 @@ from plugins.api import Conversation, Done, Failed, Outcome, Reply, Request, Ste
 from plugins.connectors.zuora.asking import found, path_of
 from plugins.connectors.zuora.custom_fields import custom_fields, given
 from plugins.connectors.zuora.effective import Effective
-from plugins.connectors.zuora.envelope import headers, refusal
+from plugins.connectors.zuora.envelope import errors, headers, refusal
 from plugins.connectors.zuora.numbers import order_number
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.connectors.zuora.payment_methods import Method, profile
@@ -26,12 +26,16 @@ from plugins.limio import day, parts, text
 from schemas.steps import ErrorKind
 
 _IN_FORCE = frozenset({"Completed", "Pending", "Draft", "Scheduled", "Executing"})
-_CALL = "create-order"
+CREATE = "create-order"
+_REFUSED = frozenset({400, 404, 422})
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one order does to the subscription. `output` is handed on beside Zuora's numbers."""
+    """What one order does to the subscription. `output` is handed on beside Zuora's numbers.
+
+    `refused` puts back what was done for the order, where Zuora does not take it.
+    """
 
     actions: Sequence[Mapping[str, Any]]
     effective: Effective
@@ -39,6 +43,7 @@ class Change:
     fields: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     output: Mapping[str, Any] = field(default_factory=dict)
+    refused: Callable[[Failed], Conversation] | None = None
 
 
 Planned: TypeAlias = Callable[[Step[ZuoraOptions], Subscription], Generator[Request, Reply, Change]]
@@ -87,11 +92,15 @@ def sent(step: Step[ZuoraOptions], subscription: Subscription, change: Change) -
     reply = yield Request.post(
         "/v1/orders",
         order_body(step, subscription, change),
-        call=_CALL,
+        call=CREATE,
         query={"returnIds": "true"},
         headers=headers(step),
+        accept=_REFUSED if change.refused else frozenset(),
     )
-    return refusal(reply) or done(step, reply, change)
+    outcome = refusal(reply) or (done(step, reply, change) if reply.ok else _problem(reply))
+    if change.refused is not None and isinstance(outcome, Failed):
+        return (yield from change.refused(outcome))
+    return outcome
 
 
 def order_body(
@@ -179,6 +188,11 @@ def adopted(step: Step[ZuoraOptions]) -> Conversation:
         **_numbers(step, order, text(order, "existingAccountNumber")),
         **given(effectiveDate=_counts_from(order)),
     )
+
+
+def _problem(reply: Reply) -> Failed | Unknown:
+    code, message = f"http_{reply.status}", f"Zuora answered {reply.status}"
+    return errors(reply) or Failed(ErrorKind.PERMANENT, code, message)
 
 
 def _numbers(

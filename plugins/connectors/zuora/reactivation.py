@@ -1,17 +1,22 @@
 """A subscription whose cancellation is booked but has not come yet: that is taken back first."""
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
+from datetime import date
+from functools import partial
 from typing import Any
 
-from plugins.api import Reply, Request, Step
-from plugins.connectors.zuora.asking import done, found, path_of
-from plugins.connectors.zuora.changing import Change, Planned
+from plugins.api import Conversation, Failed, Reply, Request, Step
+from plugins.connectors.zuora.asking import attempted, done, found, path_of
+from plugins.connectors.zuora.changing import CREATE, Change, Planned
 from plugins.connectors.zuora.envelope import unfit
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.connectors.zuora.subscription import Subscription, read, today_of
+from plugins.connectors.zuora.terms import triggers
 from plugins.limio import parts, text
 from schemas.steps import ErrorKind
 
+_LONGEST_NUMBER = 100
 _IN_FORCE = frozenset({"Completed", "Pending", "Scheduled"})
 
 
@@ -34,13 +39,58 @@ def reactivated(
     """Delete the order that cancels, then plan the change on what is there again.
 
     The change was planned before, so that what is wrong with it is known while the cancellation
-    still stands.
+    still stands. Where Zuora does not take the change after all, the cancellation is booked again.
     """
-    if not is_taken_back_first(step, subscription):
+    end = subscription.pending_cancel(today_of(step))
+    if end is None or not is_taken_back_first(step, subscription):
         return change
     number = yield from _cancelling_order(step, subscription)
     yield from done(step, "DELETE", path_of("orders", number), None, "delete-cancel-order")
-    return (yield from planned(step, (yield from read(step))))
+    again = yield from planned(step, (yield from read(step)))
+    return replace(again, refused=partial(_cancelled_again, step, subscription, number, end))
+
+
+def _cancelled_again(
+    step: Step[ZuoraOptions],
+    subscription: Subscription,
+    number: str,
+    end: date,
+    failed: Failed,
+) -> Conversation:
+    """Who had cancelled and could not come back has still cancelled.
+
+    Every deleted order is followed by another one with a number of its own, however often the
+    change is tried.
+    """
+    anew = f"{number}-R"[-_LONGEST_NUMBER:]
+    body = _cancelling_again(step, subscription, anew, end)
+    reply = yield from attempted(step, "POST", path_of("orders"), body, f"cancel-as-{anew}")
+    said = f"the cancellation as of {end} is booked again as {anew}"
+    if not isinstance(reply, Reply):
+        said = f"its cancellation as of {end} is gone ({reply.message}): book it again in Zuora"
+    return replace(failed, message=f"{failed.message}; {said}", call=CREATE)
+
+
+def _cancelling_again(
+    step: Step[ZuoraOptions], subscription: Subscription, number: str, end: date
+) -> dict[str, Any]:
+    action = {
+        "type": "CancelSubscription",
+        "triggerDates": triggers(min(today_of(step), end).isoformat()),
+        "cancelSubscription": {
+            "cancellationPolicy": "SpecificDate",
+            "cancellationEffectiveDate": end.isoformat(),
+        },
+    }
+    cancelled = {"subscriptionNumber": subscription.number, "orderActions": [action]}
+    return {
+        "orderDate": str(step.order["effective_date"]),
+        "orderNumber": number,
+        "category": "NewSales",
+        "existingAccountNumber": subscription.account_number,
+        "subscriptions": [cancelled],
+        "processingOptions": {"runBilling": False},
+    }
 
 
 def _cancelling_order(

@@ -202,9 +202,8 @@ def _billing(step: Step[ZuoraOptions], at: Effective) -> dict[str, Any]:
 def _prepared(
     step: Step[ZuoraOptions], subscription: Subscription, change: Change
 ) -> Generator[Request, Reply, Change]:
-    change = yield from reactivated(step, subscription, change, planned)
     yield from taken_over(step, subscription.account_number, method_of(step))
-    return change
+    return (yield from reactivated(step, subscription, change, planned))
 
 
 def _same_term(subscription: Subscription) -> dict[str, Any]:

@@ -266,6 +266,42 @@ def test_a_cancellation_to_come_is_deleted_once_the_switch_is_known_to_be_possib
     assert outcome == Done(**changed(END))
 
 
+def coming_back(talk, *answers):
+    orders = Reply(200, {"success": True, "orders": [cancelling()]})
+    before = (subscription(**ENDS), orders, OK, subscription(version=3))
+    asked, outcome = talk(zuora.perform(step(switch())), *before, *answers)
+    return asked[-1], outcome
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_who_cannot_come_back_has_still_cancelled(talk, status):
+    declined = Reply(status, refused(53100399, "Transaction declined. 05").body)
+    again, outcome = coming_back(talk, declined, OK)
+    assert (again.path, again.call) == ("/v1/orders", "cancel-as-9XB2MT6VCJHD-R")
+    assert again.body["orderNumber"] == "9XB2MT6VCJHD-R"
+    [action] = again.body["subscriptions"][0]["orderActions"]
+    assert action["cancelSubscription"] == {
+        "cancellationPolicy": "SpecificDate",
+        "cancellationEffectiveDate": END,
+    }
+    assert (outcome.kind, outcome.call) == (ErrorKind.DECLINED, "create-order")
+    assert f"the cancellation as of {END} is booked again" in outcome.message
+
+
+def test_a_cancellation_that_cannot_be_booked_again_is_told(talk):
+    declined = refused(53100399, "Transaction declined. 05")
+    _, outcome = coming_back(talk, declined, refused(53100350, "The account is locked."))
+    assert outcome.kind is ErrorKind.DECLINED
+    assert "book it again in Zuora" in outcome.message
+
+
+def test_a_method_is_attached_before_the_cancellation_is_taken_back(talk):
+    orders = Reply(200, {"success": True, "orders": [cancelling()]})
+    at = step(switch(payment=HOSTED_PAGE), paymentProfiles=True)
+    asked, _ = sent(talk, at, subscription(**ENDS), OK, orders, OK, subscription())
+    assert [one.method for one in asked] == ["GET", "PUT", "GET", "DELETE", "GET", "POST"]
+
+
 def test_a_switch_that_cannot_be_leaves_the_cancellation_as_it_is(talk):
     discount = offer(offer_type__limio="discount")
     refusal_of(talk, step(switch(discount)), subscription(**ENDS))
