@@ -44,9 +44,10 @@ KEEPS, KEEPS_AFTER = "error_kept", "error_kept_after"
 
 
 class Calls(Options):
-    """How many requests a step makes."""
+    """How many requests a step makes, and whether it leaves something for a person."""
 
     calls: int = 1
+    leaves: bool = False
 
 
 def _errors(reply: Reply) -> Failed | None:
@@ -61,7 +62,8 @@ def _perform(step: Step[Calls]) -> Conversation:
         call = f"call-{number}"
         reply = yield Request.post(f"/do/{step.id}/{call}", {"for": step.order["id"]}, call=call)
         made.append(reply["id"])
-    return Done(made=made)
+    left = {"follow_up": {"code": "by_hand", "message": "do it"}} if step.options.leaves else {}
+    return Done(made=made, **left)
 
 
 def _undo(step: Step[Calls]) -> Conversation:

@@ -38,6 +38,7 @@ ISOLATED = Configuration.model_validate(
 SILENT = "blind"
 STORED = 0.5
 BY_CUSTOMER = 0.2
+LEAVING = 0.2
 CHANGES = ("change_offer", "change_address", "renew")
 
 
@@ -103,20 +104,22 @@ def scene(seed: int, chance: Chance) -> Scene:
 def _configurations(random: Random, chance: Chance) -> tuple[Configuration, ...]:
     """Two versions; lanes are by the same in both, as somebody who changes that is told to wait."""
     lane_by = "customer" if chance.stream("lanes").random() < BY_CUSTOMER else "subscription"
-    return tuple(_configuration(random, chance.stream(f"storing/{n}"), n, lane_by) for n in (1, 2))
+    leaves = chance.stream("left").random() < LEAVING
+    drawn = [_configuration(random, chance.stream(f"storing/{n}"), n) for n in (1, 2)]
+    for entry in (entry for plain in drawn for entry in (*plain["sequence"], *plain["post"])):
+        if leaves and "options" in entry:
+            entry["options"]["leaves"] = True
+    return tuple(Configuration.model_validate(plain | {"lane_by": lane_by}) for plain in drawn)
 
 
-def _configuration(random: Random, storing: Random, version: int, lane_by: str) -> Configuration:
+def _configuration(random: Random, storing: Random, version: int) -> dict[str, Any]:
     names = [f"s{number}" for number in range(random.choice((1, 2, 2, 3)))]
     post = ["p0"] if random.random() < 0.4 else []
-    return Configuration.model_validate(
-        {
-            "version": version,
-            "lane_by": lane_by,
-            "sequence": [_stored(storing, _entry(random, name, post=False)) for name in names],
-            "post": [_stored(storing, _entry(random, name, post=True)) for name in post],
-        }
-    )
+    return {
+        "version": version,
+        "sequence": [_stored(storing, _entry(random, name, post=False)) for name in names],
+        "post": [_stored(storing, _entry(random, name, post=True)) for name in post],
+    }
 
 
 def _entry(random: Random, step: str, *, post: bool) -> dict[str, Any]:
