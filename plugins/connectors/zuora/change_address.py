@@ -37,7 +37,7 @@ def perform(step: Step[ZuoraOptions]) -> Conversation:
         return (yield from carried_out(step, _planned, _prepared))
     subscription = yield from read(step)
     require_active(step, subscription)
-    ids = yield from _contacts(step, subscription.account_number)
+    ids = yield from new_contacts(step, subscription.account_number)
     path = path_of("accounts", subscription.account_number)
     yield from done(step, "PUT", path, ids, "update-account")
     return Done(accountNumber=subscription.account_number, **_output(ids))
@@ -73,8 +73,10 @@ def addresses(step: Step[ZuoraOptions]) -> dict[Use, Mapping[str, Any]]:
     return {use: address for use, address in there.items() if address}
 
 
-def _contacts(step: Step[ZuoraOptions], number: str) -> Generator[Request, Reply, dict[str, str]]:
-    """New contacts, under the names that accounts and subscriptions have for their ids."""
+def new_contacts(
+    step: Step[ZuoraOptions], number: str
+) -> Generator[Request, Reply, dict[str, str]]:
+    """Made for the order's addresses; under the names that accounts have for their ids."""
     wanted = addresses(step)
     account = yield from read_account(step, number)
     made: list[tuple[dict[str, Any], str]] = []
@@ -100,7 +102,7 @@ def _planned(
 def _prepared(
     step: Step[ZuoraOptions], subscription: Subscription, change: Change
 ) -> Generator[Request, Reply, Change]:
-    ids = yield from _contacts(step, subscription.account_number)
+    ids = yield from new_contacts(step, subscription.account_number)
     terms = action(step, "TermsAndConditions", change.effective.iso, termsAndConditions=ids)
     return replace(change, actions=[terms], output=_output(ids))
 

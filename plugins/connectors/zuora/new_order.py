@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from plugins.api import Conversation, Done, Failed, Outcome, Reply, Request, Step, Unknown
-from plugins.connectors.zuora import discounts, gift
+from plugins.connectors.zuora import change_address, discounts, gift
 from plugins.connectors.zuora.account import (
     account_number,
     account_part,
@@ -52,6 +52,7 @@ def perform(step: Step[ZuoraOptions]) -> Conversation:
     existing = existing_number(step)
     if existing is not None:
         yield from taken_over(step, existing, _method(step))
+        yield from _delivered(step, existing, body)
     reply = yield Request.post(
         "/v1/orders",
         body,
@@ -60,6 +61,17 @@ def perform(step: Step[ZuoraOptions]) -> Conversation:
         headers=headers(step),
     )
     return refusal(reply) or _done(step, reply)
+
+
+def _delivered(
+    step: Step[ZuoraOptions], account: str, body: Mapping[str, Any]
+) -> Generator[Request, Reply, None]:
+    """Where the subscription has contacts of its own; the account's stay as they are."""
+    addressed = part(step.order, "billingDetails") or part(step.order, "deliveryDetails")
+    if step.options.contacts_per == "subscription" and addressed:
+        ids = yield from change_address.new_contacts(step, account)
+        for subscription in body["subscriptions"]:
+            subscription["orderActions"][0]["createSubscription"] |= ids
 
 
 def planned(step: Step[ZuoraOptions]) -> Generator[Request, Reply, dict[str, Any]]:

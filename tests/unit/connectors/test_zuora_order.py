@@ -309,3 +309,16 @@ def test_a_discount_offer_is_no_subscription_of_its_own(body, order):
     assert len(sent["subscriptions"]) == 1
     assert len(created(sent)["subscribeToRatePlans"]) == 2
     assert created(sent)["terms"]["initialTerm"]["period"] == 1
+
+
+def test_an_existing_accounts_subscription_may_be_delivered_elsewhere(talk, order):
+    at = step(
+        order(changes={"payment": {"type": "invoice"}, "billingDetails": None}),
+        accountNumber="W-1",
+        contactsPer="subscription",
+    )
+    there = said(basicInfo={"accountNumber": "W-1"}, billToContact={}, soldToContact={})
+    asked, _ = talk(zuora.perform(at), there, said(id="8new"), ORDERED)
+    assert paths(asked) == ["GET /v1/accounts/W-1", "POST /v1/contacts", "POST /v1/orders"]
+    assert asked[1].body["address1"] == "The Boathouse"
+    assert created(asked[2].body)["soldToContactId"] == "8new"
