@@ -30,6 +30,20 @@ STOCK = {
 PAY = {**LEDGER, "id": "pay", "service": "pay", "options": {"endpoint": "/pay"}}
 """Steps of orders of the type `credit`: what the first one does can be undone."""
 
+BANK = {
+    **LEDGER,
+    "id": "bank",
+    "service": "bank",
+    "options": {
+        "endpoint": "/bank",
+        "response": {
+            "warnings": "['the bank closes at noon']",
+            "follow_up": "{code: 'by_hand', message: 'pay it back by hand'}",
+        },
+    },
+}
+"""The only step of orders of the type `refund`: it leaves something for a person."""
+
 
 @contextmanager
 def hasty_stack(kafka: str, topics: Topics, folder: Path) -> Iterator[Stack]:
@@ -40,6 +54,7 @@ def hasty_stack(kafka: str, topics: Topics, folder: Path) -> Iterator[Stack]:
         "overrides": [
             {"order_type": "external", "sequence": [LEDGER]},
             {"order_type": "credit", "sequence": [STOCK, PAY], "post": []},
+            {"order_type": "refund", "sequence": [BANK], "post": []},
         ],
     }
     configuration = {"tenants": {**CONFIGURATION["tenants"], "default": default}}

@@ -64,6 +64,35 @@ def test_a_step_in_doubt_is_resolved_by_hand(stack: Stack) -> None:
     assert stack.ended(order_id)["status"] == "complete"
 
 
+def test_what_a_complete_order_left_to_do_is_listed_until_its_result_is_there(
+    stack: Stack,
+) -> None:
+    order_id = str(stack.submit(an_order(order_type="refund", forSubscription="A-S1"))["id"])
+    order = stack.ended(order_id)
+    assert order["status"] == "complete"
+    assert "step bank left something to do (by_hand)" in order["next_action"]
+    assert left_over(stack) == {("calloutPlugin", "by_hand")}
+    told = httpx.get(f"{stack.url}/api/orders/{order_id}/process-events").json()["items"]
+    warnings = [line["message"] for line in told[0]["logs"] if line["level"] == "warning"]
+    assert warnings == [
+        "step bank: the bank closes at noon",
+        "step bank left something to do: pay it back by hand (by_hand)",
+    ]
+    answer = command(stack, order_id, "resolve", step="bank", output={"paid": "BANK-77"})
+    assert answer["status"] == "applied"
+    order = stack.order(order_id)
+    assert (order["status"], order["run"], order["next_action"]) == ("complete", 1, "none")
+    assert left_over(stack) == set()
+    again = command(stack, order_id, "resolve", step="bank", output={})
+    assert (again["status"], again["code"]) == ("rejected", "already_done")
+
+
+def left_over(stack: Stack) -> set[tuple[str, str]]:
+    """Plugin and code of each follow-up that the attention view lists."""
+    causes = httpx.get(f"{stack.url}/api/attention").json()["items"]
+    return {(one["plugin"], one["code"]) for one in causes if one["kind"] == "follow_up"}
+
+
 def test_a_failed_step_is_skipped(stack: Stack) -> None:
     order_id = failed_order(stack)
     assert command(stack, order_id, "skip", step="zuora")["status"] == "applied"
