@@ -200,7 +200,7 @@ CODES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "payment_missing": ("nothing says how Stripe is to be paid", "send payment.stripe"),
         "payment_not_attached": ("an invoice lacks its payment", "attach it, then resolve"),
         "hook_failed": ("a hook raised, or changed what it may not", "correct the hook"),
-        "journey_missing": ("zuora does not do this order type yet", "exclude it by an override"),
+        "journey_missing": ("the plugin does not do this order type", "exclude it by an override"),
         "order_number": ("Zuora named another order than ours", "find out in Zuora"),
         "order_number_taken": ("another order has our number", "find out in Zuora"),
         "order_not_in_force": ("the order in Zuora is not in force", "find out in Zuora"),
