@@ -1,11 +1,16 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from plugins.api import Done, NotDone
 from plugins.connectors.zuora import zuora
+from plugins.connectors.zuora.contacts import CONTACT_FIELDS
 from schemas.steps import ErrorKind
 from tests.unit.connectors.zuora_shapes import ACCOUNT, account, change, methods, subscription
 from tests.unit.connectors.zuora_talk import METHOD, OK, ORDERED, paths, said, says_no, step
 
+ROOT = Path(__file__).parents[3]
 NEW = {"address1": "9 Kelp Street", "city": "Reedham", "postalCode": "RE1 1DH", "country": "GB"}
 HOSTED = {"type": "zuora", "zuora": {"refId": METHOD}}
 
@@ -231,3 +236,10 @@ def test_the_contacts_tell_whether_they_were_changed(talk, order):
     assert isinstance(outcome, Done)
     _, outcome = talk(zuora.look_up(renamed(order)), subscription(), account(bill_to=ada))
     assert outcome == NotDone()
+
+
+def test_the_page_on_customers_shows_the_mapping_that_is_used():
+    page = (ROOT / "docs/how-to/keep-customers-in-zuora.md").read_text()
+    table = page.partition("## Contacts")[2].partition("## Changes")[0]
+    cells = re.findall(r"`(\w+)` \| `(\w+)`(?:, beside orders `zipCode`)? \|", table)
+    assert dict(cells) == CONTACT_FIELDS
