@@ -120,9 +120,26 @@ def _offered(
     plans = yield from resolved(step, offers)
     rule = wanted(step, next(iter(offers), None))
     at = Effective(end) if rule is None else taken(step, subscription, rule)
-    keeps = not offers and at.day >= end
-    old = () if keeps else original_plans(step, subscription)
-    return _Offered(offers, plans, old, at)
+    return _Offered(offers, plans, _old(step, subscription, plans, early=at.day < end), at)
+
+
+def _old(
+    step: Step[ZuoraOptions],
+    subscription: Subscription,
+    plans: Sequence[tuple[RatePlan, ...]],
+    *,
+    early: bool,
+) -> tuple[SubscribedPlan, ...]:
+    """Which plans the renewal is about: those of the offer, if they are there, else the old one.
+
+    Without an offer all of them begin anew when it is early, and none is touched when it is not.
+    """
+    active = subscription.active_plans
+    wanted_plans = [plan for of_item in plans for plan in of_item]
+    if not wanted_plans:
+        return tuple(plan for plan in active if early and not plan.is_discount)
+    own = [found for plan in wanted_plans if (found := own_plan(active, plan)) is not None]
+    return tuple(own) if len(own) == len(wanted_plans) else original_plans(step, subscription)
 
 
 def _at_the_end(
@@ -185,6 +202,11 @@ def _early(
 
 def _switched(step: Step[ZuoraOptions], subscription: Subscription, *, on: bool) -> Change:
     """No renewal now: only whether there will be one of its own accord."""
+    ends = subscription.pending_cancel(today_of(step))
+    if ends is not None and not on:
+        message = f"the subscription {subscription.number} is cancelled as of {ends} anyway"
+        words = f"This subscription is already cancelled and ends on {ends}."
+        raise overtaken("subscription_cancelled", message, words)
     at = taken(step, subscription, "immediately")
     terms = {"autoRenew": on, **(clears_cancel(step, subscription) if on else {})}
     actions = [action(step, "TermsAndConditions", at.iso, termsAndConditions=terms)]

@@ -123,6 +123,41 @@ def test_renewing_of_its_own_accord_is_switched_without_a_renewal(talk):
         assert outcome == Done(**changed(TODAY))
 
 
+def test_what_ends_anyway_need_not_stop_renewing(talk):
+    at = step(renewal(data={"autoRenew": False}))
+    outcome = refusal_of(talk, at, subscription(**ENDS), looks_it_up=True)
+    assert outcome.code == "subscription_cancelled"
+    assert END in (outcome.buyer_message or "")
+
+
+def with_an_add_on():
+    charge = {"number": "C-2", "model": "FlatFee"}
+    add_on = {"id": "rp2", "ratePlanName": "Archive", "ratePlanCharges": [charge]}
+    add_on["productRatePlanId"] = "8ad2"
+    return subscription(ratePlans=[subscription().body["ratePlans"][0], add_on])
+
+
+def test_the_offer_that_is_there_is_renewed_whatever_stands_beside_it(talk):
+    asked, _ = sent(talk, step(renewal(offer(value="21"))), with_an_add_on())
+    assert kinds_of(asked) == ["TermsAndConditions", "RenewSubscription", "UpdateProduct"]
+
+
+def test_all_plans_begin_anew_with_an_early_term(talk):
+    asked, _ = sent(talk, step(renewal(effectiveDate="2026-05-01")), with_an_add_on())
+    assert kinds_of(asked) == [
+        "RemoveProduct",
+        "RemoveProduct",
+        "TermsAndConditions",
+        "AddProduct",
+        "AddProduct",
+    ]
+
+
+def test_another_offer_must_say_which_of_several_plans_it_replaces(talk):
+    outcome = refusal_of(talk, step(renewal(offer("UK Bundle Quarterly"))), with_an_add_on())
+    assert outcome.code == "original_offer_missing"
+
+
 def test_a_renewal_to_come_is_billed_when_it_comes(talk):
     asked, _ = sent(talk, step(renewal()), subscription())
     assert order_of(asked)["processingOptions"] == {"runBilling": False}
