@@ -206,8 +206,18 @@ def _done(step: Step[ZuoraOptions], reply: Reply) -> Outcome:
             creditMemoNumbers=reply.body.get("creditMemoNumbers") or None,
             paymentNumber=text(reply.body, "paymentNumber"),
             paidAmount=text(reply.body, "paidAmount"),
+            warnings=_unpaid(step, reply),
         ),
     )
+
+
+def _unpaid(step: Step[ZuoraOptions], reply: Reply) -> list[str] | None:
+    """Tenants differ in whether an order stands whose payment did not."""
+    invoices = reply.body.get("invoiceNumbers")
+    collects = step.options.collect_payment and _method(step) is not None
+    if not collects or not invoices or text(reply.body, "paymentNumber") is not None:
+        return None
+    return [f"nothing was collected for {', '.join(map(str, invoices))}: see whether it is unpaid"]
 
 
 def _numbers(step: Step[ZuoraOptions], order: Mapping[str, Any], account: str) -> dict[str, Any]:

@@ -98,6 +98,15 @@ def test_collecting_names_the_method(body, order):
     }
 
 
+def test_an_order_that_stands_without_its_payment_says_so(talk, order):
+    _, outcome = talk(zuora.perform(step(order(), collectPayment=True)), ORDERED)
+    assert outcome.output["warnings"] == [
+        "nothing was collected for INV1: see whether it is unpaid"
+    ]
+    _, outcome = talk(zuora.perform(step(order())), ORDERED)
+    assert "warnings" not in outcome.output
+
+
 def test_collecting_without_billing_is_refused_on_load():
     with pytest.raises(ValidationError, match="collectPayment needs runBilling"):
         ZuoraOptions.model_validate({"collectPayment": True, "runBilling": False})
