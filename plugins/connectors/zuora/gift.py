@@ -19,7 +19,14 @@ from plugins.connectors.zuora.custom_fields import given, memo_fields
 from plugins.connectors.zuora.envelope import StoppedError, unfit
 from plugins.connectors.zuora.numbers import comment_of, debit_memo_number
 from plugins.connectors.zuora.options import ZuoraOptions
-from plugins.connectors.zuora.payment_methods import Method, method_of, profile, taken_over
+from plugins.connectors.zuora.payment_methods import (
+    Method,
+    attached,
+    made_default,
+    method_of,
+    profile,
+    taken_over,
+)
 from plugins.connectors.zuora.prices import one_off_charges
 from plugins.connectors.zuora.rate_plans import Plans, resolved
 from plugins.connectors.zuora.terms import has_term, later, start_of, term_of
@@ -161,6 +168,10 @@ def _account(
         there = yield from found(step, path_of("accounts", account_number(step)))
     if there is None:
         raise StoppedError(reply)
+    # The order may have another method than when the account was opened.
+    if method and text(there.body, "billingAndPayment", "defaultPaymentMethodId") != method.id:
+        yield from attached(step, account_number(step), method)
+        yield from made_default(step, account_number(step), method)
     return given(accountNumber=account_number(step), accountId=text(there.body, "basicInfo", "id"))
 
 

@@ -38,6 +38,11 @@ def debit(balance=55, **members):
     )
 
 
+def there(method):
+    basic = {"id": "8acc", "accountNumber": "W-7Q2KX5M9ADLP"}
+    return said(basicInfo=basic, billingAndPayment={"defaultPaymentMethodId": method})
+
+
 COLLECTED = said(processedPayment={"number": "P-1", "status": "Processed", "amount": 55})
 
 
@@ -128,11 +133,19 @@ def test_a_decline_inside_a_success_is_the_buyers_to_settle(talk, gift):
 
 def test_what_an_earlier_attempt_opened_and_billed_is_adopted(talk, gift):
     at = step(gift(), collectPayment=True)
-    there = said(basicInfo={"id": "8acc", "accountNumber": "W-7Q2KX5M9ADLP"})
-    replies = (TAKEN, there, TAKEN, debit(balance=0))
+    replies = (TAKEN, there(METHOD), TAKEN, debit(balance=0))
     asked, outcome = talk(zuora.perform(at), *replies)
     assert not any(request.path.endswith("collect") for request in asked)
     assert outcome.output["paidAmount"] == "55.00"
+
+
+def test_an_account_of_an_earlier_attempt_takes_the_card_that_the_order_has_now(talk, gift):
+    replies = (TAKEN, there("8adold"), OK, OK, debit())
+    asked, _ = talk(zuora.perform(step(gift())), *replies)
+    assert paths(asked)[2:4] == [
+        f"PUT /v1/payment-methods/{METHOD}",
+        "PUT /v1/accounts/W-7Q2KX5M9ADLP",
+    ]
 
 
 def test_a_memo_of_somebody_elses_is_not_adopted(talk, gift):
