@@ -31,6 +31,7 @@ def before(price=55):
 
 def test_the_money_goes_back_by_a_memo_and_a_refund_that_names_no_payment(talk, order):
     asked, outcome = talk(zuora.perform(at(order)), *before(), memo(), PROCESSED)
+    charge = {"productRatePlanChargeId": CHARGE, "amount": 10, "serviceStartDate": "2026-11-20"}
     assert paths(asked) == [
         "GET /v1/subscriptions/SUBK3V7Q2WXA",
         "GET /object-query/product-rate-plans",
@@ -46,13 +47,7 @@ def test_the_money_goes_back_by_a_memo_and_a_refund_that_names_no_payment(talk, 
         "effectiveDate": "2026-11-20",
         "excludeFromAutoApplyRules": True,
         "comment": COMMENT,
-        "charges": [
-            {
-                "productRatePlanChargeId": CHARGE,
-                "amount": 10,
-                "serviceStartDate": "2026-11-20",
-            }
-        ],
+        "charges": [charge],
     }
     assert asked[4].body == {
         "type": "Electronic",
