@@ -14,7 +14,14 @@ from plugins.connectors.zuora.account import (
     opened,
 )
 from plugins.connectors.zuora.amounts import amount_of, json_amount, text_amount
-from plugins.connectors.zuora.asking import attempted, done, found, is_taken, path_of
+from plugins.connectors.zuora.asking import (
+    Problem,
+    attempted,
+    done,
+    found,
+    is_taken,
+    path_of,
+)
 from plugins.connectors.zuora.custom_fields import given, memo_fields
 from plugins.connectors.zuora.envelope import StoppedError, unfit
 from plugins.connectors.zuora.numbers import comment_of, debit_memo_number
@@ -162,17 +169,30 @@ def _account(
     body = opened(step, method, in_order=False)
     reply = yield from attempted(step, "POST", path_of("accounts"), body, "create-account")
     if isinstance(reply, Reply):
-        return {"accountNumber": reply["accountNumber"], "accountId": reply["accountId"]}
-    there = None
-    if is_taken(reply):
-        there = yield from found(step, path_of("accounts", account_number(step)))
-    if there is None:
-        raise StoppedError(reply)
-    # The order may have another method than when the account was opened.
-    if method and text(there.body, "billingAndPayment", "defaultPaymentMethodId") != method.id:
+        account = {"accountNumber": reply["accountNumber"], "accountId": reply["accountId"]}
+        default = text(reply.body, "paymentMethodId")
+    else:
+        there = yield from _adopted(step, reply)
+        known = text(there, "basicInfo", "id")
+        account = given(accountNumber=account_number(step), accountId=known)
+        default = text(there, "billingAndPayment", "defaultPaymentMethodId") or ""
+    # The order may have another method by now than when an attempt opened the account.
+    if method is not None and default not in (None, method.id):
         yield from attached(step, account_number(step), method)
         yield from made_default(step, account_number(step), method)
-    return given(accountNumber=account_number(step), accountId=text(there.body, "basicInfo", "id"))
+    return account
+
+
+def _adopted(
+    step: Step[ZuoraOptions], problem: Problem
+) -> Generator[Request, Reply, Mapping[str, Any]]:
+    """The account of an earlier attempt; without one the problem ends the step."""
+    there = None
+    if is_taken(problem):
+        there = yield from found(step, path_of("accounts", account_number(step)))
+    if there is None:
+        raise StoppedError(problem)
+    return part({"body": there.body}, "body")
 
 
 def _billed(

@@ -140,12 +140,13 @@ def test_what_an_earlier_attempt_opened_and_billed_is_adopted(talk, gift):
 
 
 def test_an_account_of_an_earlier_attempt_takes_the_card_that_the_order_has_now(talk, gift):
-    replies = (TAKEN, there("8adold"), OK, OK, debit())
-    asked, _ = talk(zuora.perform(step(gift())), *replies)
-    assert paths(asked)[2:4] == [
-        f"PUT /v1/payment-methods/{METHOD}",
-        "PUT /v1/accounts/W-7Q2KX5M9ADLP",
-    ]
+    answered = said(**{**OPENED.body, "paymentMethodId": "8adold"})
+    for before in ((TAKEN, there("8adold")), (answered,)):
+        asked, _ = talk(zuora.perform(step(gift())), *before, OK, OK, debit())
+        assert paths(asked)[len(before) : len(before) + 2] == [
+            f"PUT /v1/payment-methods/{METHOD}",
+            "PUT /v1/accounts/W-7Q2KX5M9ADLP",
+        ]
 
 
 def test_a_memo_of_somebody_elses_is_not_adopted(talk, gift):
