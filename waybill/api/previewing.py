@@ -9,6 +9,7 @@ from aiohttp import web
 from schemas.steps import ErrorKind
 from streams.agents.previewing import Foreseen, UnforeseenError
 from streams.core.intake import Prepared, effective_date
+from streams.core.pricing import difference
 from waybill.api.call import Call, answered
 from waybill.api.problems import (
     NO_PREVIEW,
@@ -67,9 +68,21 @@ def _shown(call: Call, prepared: Prepared, foreseen: Sequence[Foreseen]) -> dict
         "currency": _first(told, "currency"),
         "futureCharges": list(_amounts(told, "futureCharges")),
         "credits": list(_amounts(told, "credits")),
-        "warnings": [text for one in told for text in _members(one).get("warnings") or ()],
+        "warnings": [*_of_total(prepared), *_warnings(told)],
         "steps": [_step(one) for one in foreseen],
     }
+
+
+def _of_total(prepared: Prepared) -> Iterator[str]:
+    """What the order's process event would warn of, too."""
+    found = difference(prepared.document, prepared.order_type)
+    if found is not None:
+        yield str(found)
+
+
+def _warnings(told: Sequence[Foreseen]) -> Iterator[str]:
+    for one in told:
+        yield from _members(one).get("warnings") or ()
 
 
 def _members(one: Foreseen) -> Mapping[str, Any]:

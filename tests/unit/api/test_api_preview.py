@@ -65,6 +65,39 @@ async def test_a_plugin_that_says_little_is_enough(world: Any, client: Any) -> N
     assert (answer["futureCharges"], answer["credits"], answer["warnings"]) == ([], [], [])
 
 
+async def test_a_total_that_its_items_do_not_come_to_is_warned_of(world: Any, client: Any) -> None:
+    world.foreseen = [Foreseen(ZUORA, MEMBERS)]
+    price = {"amount": "55.00", "currency": "GBP"}
+    order = {**ORDER, "orderItems": [{"price": price}], "total": {"amount": 45}}
+    answer = await (await client.post("/api/order/preview", json=order)).json()
+    assert answer["warnings"] == [
+        "the items come to 55.00 GBP, the total says 45.00 GBP",
+        "moved to the end of the term",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        ({"forSubscription": None}, "subscription_required", "/forSubscription"),
+        ({"order_type": "refund"}, "amount_required", "/total/amount"),
+        (
+            {"total": {"currency": "GBP"}, "orderItems": [{"price": {"currency": "EUR"}}]},
+            "mixed_currencies",
+            "/orderItems/0/price/currency",
+        ),
+    ],
+)
+async def test_what_is_wrong_with_a_change_or_its_money_is_named(
+    client: Any, changes: dict[str, Any], code: str, field: str
+) -> None:
+    for path in ("/api/order/preview", "/api/order"):
+        response = await client.post(path, json={**ORDER, **changes})
+        problem = await response.json()
+        assert (response.status, problem["code"], problem["field"]) == (422, code, field)
+        assert problem["title"] != "The order is not taken", "codes have titles of their own"
+
+
 async def test_an_order_that_would_be_refused_is_refused_here_too(client: Any) -> None:
     response = await client.post("/api/order/preview", json={"order_type": "nwe"})
     assert (response.status, (await response.json())["code"]) == (422, "unknown_order_type")
