@@ -92,6 +92,8 @@ async def a_lost_answer_is_unknown(connector: Connector, example: Example) -> No
     errors = (httpx.ReadTimeout("no answer"), httpx.ReadError("reset"), HangError())
     async for trial, request, _ in _each(connector, example, errors, deadline_s=_HASTE_S):
         outcome = trial.performed.outcome
+        if trial.performed.unsent:
+            continue  # on a busy machine the haste is over before the request leaves
         if request.call is not None:
             in_doubt = isinstance(outcome, InDoubt) and outcome.call == request.call
             _require(in_doubt, f"a lost answer to {request.call} became {outcome}")
