@@ -24,12 +24,16 @@ _ONE_TIME, _RECURRING, _REFUND = "OneTime", "Recurring", "refund"
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What is given back, to whom, and on which charge it is booked."""
+    """What is given back, to whom, and on which charge it is booked.
+
+    `method`: what the subscription is paid by, where it has a payment method of its own.
+    """
 
     account: str
     amount: Decimal
     currency: str
     charge: str
+    method: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,9 @@ def owed(step: Step[ZuoraOptions]) -> Generator[Request, Reply, Owed]:
     amount = amount_wanted(step, currency)
     _require_at_most(step, amount, _price_of(subscription), currency)
     charge = yield from _charge(step)
-    return Owed(subscription.account_number, amount, currency, charge)
+    own = text(subscription.custom_fields, step.options.apm_payment_method_field)
+    method = own if step.options.apm else None
+    return Owed(subscription.account_number, amount, currency, charge, method)
 
 
 def amount_wanted(step: Step[ZuoraOptions], currency: str) -> Decimal:

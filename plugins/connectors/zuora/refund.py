@@ -37,7 +37,7 @@ from schemas.steps import ErrorKind
 def perform(step: Step[ZuoraOptions]) -> Conversation:
     """What cannot be paid out is known before anything is booked, as far as Zuora can tell."""
     wanted = yield from owed(step)
-    method = _refundable(step, (yield from held(step, wanted.account)))
+    method = _refundable(step, (yield from held(step, wanted.account)), wanted.method)
     impossible = NotPossible("the account has no payment method that money can be refunded to")
     if method is None and step.options.on_refund_not_possible == "fail":
         raise StoppedError(_failed(impossible, None))
@@ -65,10 +65,13 @@ def look_up(step: Step[ZuoraOptions]) -> Conversation:
     return Done(**_output(memo, currency, paid))
 
 
-def _refundable(step: Step[ZuoraOptions], methods: list[Held]) -> Held | None:
-    """The method that the order names, else the account's default, if its type allows."""
+def _refundable(step: Step[ZuoraOptions], methods: list[Held], own: str | None) -> Held | None:
+    """The method that the order names, the subscription's own, or the account's default.
+
+    None where its type does not allow that.
+    """
     allowed = [one for one in methods if one.type in step.options.non_referenced_refunds]
-    named = text(step.order, "payment", "zuora", "paymentMethodId")
+    named = text(step.order, "payment", "zuora", "paymentMethodId") or own
     return next(
         (one for one in allowed if (one.id == named if named else one.is_default)),
         None,

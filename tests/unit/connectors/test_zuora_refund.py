@@ -67,6 +67,16 @@ def test_the_money_goes_back_by_a_memo_and_a_refund_that_names_no_payment(talk, 
     )
 
 
+def test_the_money_goes_to_what_the_subscription_is_paid_by(talk, order):
+    both = methods()
+    both.body["creditcard"].append({"id": "8own", "type": "CreditCard", "status": "Active"})
+    own = subscription(PaymentMethodId__c="8own")
+    for options, paid_by in (({"apm": True}, "8own"), ({}, METHOD)):
+        replies = (own, refund_plan(), both, memo(), PROCESSED)
+        asked, _ = talk(zuora.perform(at(order, **options)), *replies)
+        assert asked[-1].body["paymentMethodId"] == paid_by
+
+
 def test_a_refund_that_is_under_way_counts_as_such(talk, order):
     slow = said(number="R-1", status="Processing")
     _, outcome = talk(zuora.perform(at(order)), *before(), memo(), slow)
