@@ -19,11 +19,12 @@ INSTALLED_DEV := $(VENV)/installed-dev-$(KEY)
 run: $(INSTALLED)
 	@$(BIN)/waybill up
 
+# Two at a time: what waits for a broker's time-outs runs beside what needs the processor.
 test: $(INSTALLED_DEV) prism
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks
