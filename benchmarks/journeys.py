@@ -45,6 +45,7 @@ RETRY = {"attempts": 12, "first_s": 0.5, "longest_s": 5.0}
 AT_REST = frozenset({"complete", "failed", "cancelled", "in_doubt"})
 _REFERENCE = re.compile(r"(?<![A-Z2-9])[A-HJ-NP-Z2-9]{12}(?![A-Z2-9])")
 _ID = re.compile(r"[0-9a-f]{32}")
+_METHOD = re.compile(r"\b([0-9a-f]{32}|(pm_)\w+)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,34 +172,37 @@ class _Run:
         self._world = world
         self._chains = chains
         self._sent = 0
+        self._known: Mapping[str, Any] = {}
         self._store = Store.open(f"sqlite:///{running.folder / 'data' / 'waybill.sqlite'}")
 
     async def figures(self, copies: int, faults: float) -> dict[str, Any]:
         """The example of each file, then its copies with faults, then the comparison."""
         examples = [Copy(name, 0, links) for name, links in self._chains.items()]
         await self._make(examples)
+        self._known = self._catalogue()
+        good = [copy for copy in examples if copy.orders[-1].state is State.COMPLETED]
+        left_out = [copy for copy in examples if copy not in good]
+        for copy in left_out:
+            print(f"left out: {copy.name}: {_problem(copy, [], [])}", flush=True)
         began = time.monotonic()
-        self._misbehave(faults)
+        if faults > 0:
+            self._world.misbehave(faults)
         made = [
             Copy(name, number, links)
-            for name, links in self._chains.items()
+            for name, links in ((copy.name, copy.links) for copy in good)
             for number in range(1, copies + 1)
         ]
         await self._make(made)
         seconds = time.monotonic() - began
         struck = self._world.struck()
         self._world.behave()
-        return self._compared(examples, made, seconds, struck)
-
-    def _misbehave(self, faults: float) -> None:
-        if faults > 0:
-            self._world.misbehave(faults)
+        return self._compared(good, made, seconds, struck)
 
     async def _make(self, copies: list[Copy]) -> None:
         """Order after order; those of one place in their copies together."""
         for at in range(max(len(copy.links) for copy in copies)):
             having = [copy for copy in copies if len(copy.links) > at]
-            names = self._catalogue()
+            names = self._known or self._catalogue()
             for copy in having:
                 copy.sent.append(_document(copy, at, names))
             await self._submit([copy.sent[at] for copy in having])
@@ -246,12 +250,12 @@ class _Run:
     ) -> dict[str, Any]:
         states = {name: self._ask(f"/_state?partner={name}") for name in STATEFUL}
         held = _by_copy(states, [*examples, *made])
-        wanted = {copy.name: held[copy.name, 0] for copy in examples}
+        wanted = {copy.name: held.get((copy.name, 0), []) for copy in examples}
         wrong: dict[str, list[str]] = defaultdict(list)
         counts: Counter[str] = Counter()
         for copy in made:
             counts[copy.order_type] += len(copy.links)
-            problem = _problem(copy, wanted[copy.name], held[copy.name, copy.number])
+            problem = _problem(copy, wanted[copy.name], held.get((copy.name, copy.number), []))
             if problem is not None:
                 wrong[copy.order_type].append(f"{copy.name}/{copy.number}: {problem}")
         return _shown(counts, wrong, seconds, struck)
@@ -269,10 +273,26 @@ def _document(copy: Copy, at: int, catalogue: Mapping[str, Any]) -> dict[str, An
     return {
         "orderDate": link.day,
         **document,
+        **_own_payment(copy, document),
         "customerDetails": customer,
         "sourceDetails": source,
         "external_id": copy.external_id(at),
     }
+
+
+def _own_payment(copy: Copy, document: Mapping[str, Any]) -> dict[str, Any]:
+    """A payment method of its own: one that is attached to an account is no other's any more.
+
+    What an id ends in says how the sandbox's gateways take it.
+    """
+    if "payment" not in document:
+        return {}
+
+    def own(found: re.Match[str]) -> str:
+        mark = crc32(f"{copy.name}/{copy.number}/{found[0]}".encode())
+        return f"8ad{mark:021x}{found[0][-8:]}" if found[2] is None else f"{found[0]}_{mark:x}"
+
+    return {"payment": json.loads(_METHOD.sub(own, json.dumps(document["payment"])))}
 
 
 def _note(copy: Copy, at: int, audit: Audit) -> None:
@@ -302,7 +322,8 @@ def _by_copy(states: Mapping[str, Any], copies: list[Copy]) -> dict[tuple[str, i
         for token in (
             order.accepted.order_reference,
             order.accepted.subscription_reference,
-            order.accepted.owner,
+            order.accepted.owner.removeprefix("id-"),
+            order.id.removeprefix("order-"),
         )
     }
     records = [
@@ -337,7 +358,7 @@ def _own_ids(record: Any) -> str:
 
 def _plain(record: Any) -> str:
     text = json.dumps(bare(record), sort_keys=True)
-    return _REFERENCE.sub("*", re.sub(r"maren\.[\d.]+@", "maren@", text))
+    return _METHOD.sub("*", _REFERENCE.sub("*", re.sub(r"maren\.[\d.]+@", "maren@", text)))
 
 
 def _problem(copy: Copy, wanted: list[str], held: list[str]) -> str | None:
