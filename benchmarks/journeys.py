@@ -16,79 +16,48 @@ import time
 import urllib.parse
 import urllib.request
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.audit_sources import audited_log, statuses
 from benchmarks.auditor import Audit
+from benchmarks.journey_copies import (
+    METHOD,
+    Copy,
+    Link,
+    configuration,
+    document_of,
+    links_of,
+    tales,
+)
 from benchmarks.measuring import show
 from benchmarks.partners import Partners, partners
 from benchmarks.stack import Stack, stack
 from benchmarks.stub import free_port
 from projections.store import Store
-from streams.core.order import Order, State
+from streams.core.order import State
 from tests.journeys.comparing import bare
-from tests.journeys.filling import filled
 from tests.journeys.partners import STATEFUL
-from tests.journeys.reading import Journey, files, journey, journeys, merged
 from waybill.sandbox.testing import CREDENTIALS
 
-BUYERS = frozenset({"maren.tidewell@example.com", "maren@duplicate.test"})
-STEP_S = 4.0
 SETTLE_S = 900.0
-RETRY = {"attempts": 12, "first_s": 0.5, "longest_s": 5.0}
 AT_REST = frozenset({"complete", "failed", "cancelled", "in_doubt"})
 _REFERENCE = re.compile(r"(?<![A-Z2-9])[A-HJ-NP-Z2-9]{12}(?![A-Z2-9])")
 _ID = re.compile(r"[0-9a-f]{32}")
-_METHOD = re.compile(r"\b([0-9a-f]{32}|(pm_)\w+)\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One order of a copy: whose file it is, and under which names its outputs go on."""
-
-    told: Journey
-    slug: str
-    order: Mapping[str, Any]
-    day: str
-    known: tuple[tuple[str, int], ...]
-
-
-@dataclass
-class Copy:
-    """One way through a file; `outputs` of its orders so far."""
-
-    name: str
-    number: int
-    links: list[Link]
-    sent: list[Mapping[str, Any]] = field(default_factory=list)
-    outputs: list[Mapping[str, Any]] = field(default_factory=list)
-    orders: list[Order] = field(default_factory=list)
-
-    @property
-    def order_type(self) -> str:
-        """Of the file."""
-        return self.name.partition("/")[0]
-
-    def external_id(self, at: int) -> str:
-        """Of its order number `at`."""
-        return f"{self.name}/{self.number}/{at}"
 
 
 def main(orders: int, faults: float) -> dict[str, Any]:
     """One run; prints its figures and returns them."""
-    chains = {path_name: list(_links(told)) for path_name, told in _tales()}
+    chains = {path_name: list(links_of(told)) for path_name, told in tales()}
     each = sum(len(links) for links in chains.values())
     copies = max(1, round(orders / each))
     with tempfile.TemporaryDirectory() as name:
         more = {"WAYBILL_SANDBOX": f"127.0.0.1:{free_port()}"}
         with (
-            stack(Path(name) / "stack", _configuration(chains), **more) as running,
+            stack(Path(name) / "stack", configuration(chains), **more) as running,
             partners(running, 0) as world,
         ):
             running.start("projector")
@@ -96,74 +65,6 @@ def main(orders: int, faults: float) -> dict[str, Any]:
             running.ready("projector", "worker")
             run = _Run(running, world, chains)
             return asyncio.run(run.figures(copies, faults))
-
-
-def _tales() -> Iterator[tuple[str, Journey]]:
-    """The files that can be made again and again: orders only, with nothing in their way."""
-    for path in files():
-        told = journeys(path)[0]
-        if told.outcome == "completed" and all(
-            _is_repeatable(one) for one in (told, *_before(told))
-        ):
-            yield told.name, told
-
-
-def _before(told: Journey) -> Iterator[Journey]:
-    for entry in told.given:
-        if "order" in entry:
-            earlier = journey(entry["order"])
-            yield from (*_before(earlier), earlier)
-
-
-def _is_repeatable(told: Journey) -> bool:
-    plain = all("order" in one and not one.get("fails") for one in told.given)
-    return plain and not told.trouble and not told.undisturbed
-
-
-def _links(told: Journey) -> Iterator[Link]:
-    links: list[Link] = []
-
-    def add(one: Journey, day: str, order: Mapping[str, Any], options: Mapping[str, Any]) -> int:
-        known = []
-        for entry in one.given:
-            before = journey(entry["order"])
-            changed = merged(before.order, entry.get("change", {}))
-            at = add(before, entry.get("on", day), changed, entry.get("options", {}))
-            if "as" in entry:
-                known.append((str(entry["as"]), at))
-        links.append(Link(one, _slug(one, options), order, day, tuple(known)))
-        return len(links) - 1
-
-    add(told, told.today, told.order, {})
-    return iter(links)
-
-
-def _slug(told: Journey, options: Mapping[str, Any]) -> str:
-    return json.dumps([told.name, options], sort_keys=True)
-
-
-def _configuration(chains: Mapping[str, list[Link]]) -> dict[str, Any]:
-    """The sequence of each file, chosen by the processing type of its orders."""
-    overrides = {}
-    for link in (link for links in chains.values() for link in links):
-        options = json.loads(link.slug)[1]
-        sequence = [
-            _entry(entry, options if entry["name"] == link.told.plugin else {})
-            for entry in link.told.configuration["sequence"]
-        ]
-        post = [_entry(entry, {}) for entry in link.told.configuration.get("post", ())]
-        more = {"post": post} if post else {}
-        overrides[link.slug] = {"processing_type": link.slug, "sequence": sequence, **more}
-    return {
-        "version": 1,
-        "sequence": [{"name": "zuora"}],
-        "overrides": list(overrides.values()),
-    }
-
-
-def _entry(entry: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    own = merged(entry.get("options", {}), options)
-    return {"timeout": STEP_S, **entry, "options": own, "retry": RETRY}
 
 
 class _Run:
@@ -204,7 +105,7 @@ class _Run:
             having = [copy for copy in copies if len(copy.links) > at]
             names = self._known or self._catalogue()
             for copy in having:
-                copy.sent.append(_document(copy, at, names))
+                copy.sent.append(document_of(copy, at, names))
             await self._submit([copy.sent[at] for copy in having])
             await self._settled()
             audit = await audited_log(self._running.bootstrap)
@@ -259,40 +160,6 @@ class _Run:
             if problem is not None:
                 wrong[copy.order_type].append(f"{copy.name}/{copy.number}: {problem}")
         return _shown(counts, wrong, seconds, struck)
-
-
-def _document(copy: Copy, at: int, catalogue: Mapping[str, Any]) -> dict[str, Any]:
-    link = copy.links[at]
-    names = {**catalogue, **{name: copy.outputs[place] for name, place in link.known}}
-    document = filled(link.order, names)
-    source = {**document.get("sourceDetails", {}), "processing_type": link.slug}
-    customer = dict(document.get("customerDetails", {}))
-    if customer.get("email") in BUYERS:
-        domain = customer["email"].partition("@")[2]
-        customer["email"] = f"maren.{copy.number}.{crc32(copy.name.encode())}@{domain}"
-    return {
-        "orderDate": link.day,
-        **document,
-        **_own_payment(copy, document),
-        "customerDetails": customer,
-        "sourceDetails": source,
-        "external_id": copy.external_id(at),
-    }
-
-
-def _own_payment(copy: Copy, document: Mapping[str, Any]) -> dict[str, Any]:
-    """A payment method of its own: one that is attached to an account is no other's any more.
-
-    What an id ends in says how the sandbox's gateways take it.
-    """
-    if "payment" not in document:
-        return {}
-
-    def own(found: re.Match[str]) -> str:
-        mark = crc32(f"{copy.name}/{copy.number}/{found[0]}".encode())
-        return f"8ad{mark:021x}{found[0][-8:]}" if found[2] is None else f"{found[0]}_{mark:x}"
-
-    return {"payment": json.loads(_METHOD.sub(own, json.dumps(document["payment"])))}
 
 
 def _note(copy: Copy, at: int, audit: Audit) -> None:
@@ -358,7 +225,7 @@ def _own_ids(record: Any) -> str:
 
 def _plain(record: Any) -> str:
     text = json.dumps(bare(record), sort_keys=True)
-    return _METHOD.sub("*", _REFERENCE.sub("*", re.sub(r"maren\.[\d.]+@", "maren@", text)))
+    return METHOD.sub("*", _REFERENCE.sub("*", re.sub(r"maren\.[\d.]+@", "maren@", text)))
 
 
 def _problem(copy: Copy, wanted: list[str], held: list[str]) -> str | None:
