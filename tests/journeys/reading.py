@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.journeys.matching import ABSENT, ANY, Has, Like, Not, Only
+from tests.journeys.matching import ABSENT, Has, Like, Not, Only
 
 HERE = Path(__file__).parent
 FIRST_DAY = "2026-03-01"
@@ -31,8 +31,6 @@ _Loader.yaml_implicit_resolvers = {
     for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
-_Loader.add_constructor("!any", lambda *_: ANY)
-_Loader.add_constructor("!absent", lambda *_: ABSENT)
 _Loader.add_constructor("!like", lambda loader, node: Like(loader.construct_scalar(node)))
 _Loader.add_constructor("!has", lambda loader, node: Has(_constructed(loader, node)))
 _Loader.add_constructor("!only", lambda loader, node: Only(_constructed(loader, node)))
