@@ -9,7 +9,8 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator
 
-from plugins.api import Conversation, Failed, Outcome, Request, Step
+from plugins.api import Conversation, Failed, Request, Step
+from plugins.relaying import relayed
 from schemas.steps import ErrorKind
 
 GROUP = "waybill.hooks"
@@ -64,17 +65,13 @@ class HookPoint:
         """The same conversation, with the hook's requests in place of its own."""
         if name is None:
             return (yield from talk)
+
+        def changed(request: Request) -> Request:
+            return self._changed(name, step, request) if self.concerns(request) else request
+
         try:
-            request = next(talk)
-            while True:
-                if self.concerns(request):
-                    request = self._changed(name, step, request)
-                request = talk.send((yield request))
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
+            return (yield from relayed(talk, changed))
         except _HookError as problem:
-            talk.close()
             return Failed(ErrorKind.MISCONFIGURED, "hook_failed", str(problem))
 
     def _changed(self, name: str, step: Step[Any], request: Request) -> Request:

@@ -14,7 +14,6 @@ from plugins.api import (
     Conversation,
     Done,
     Example,
-    Outcome,
     Reply,
     Request,
     Script,
@@ -22,6 +21,7 @@ from plugins.api import (
 )
 from plugins.perform import Assignment, Performed, Performer
 from plugins.redaction import Scrubber
+from plugins.relaying import relayed
 from plugins.secret_values import SecretValues
 from plugins.transport import Transport
 from schemas.connections import BasicAuth, Connection, OAuthAuth, SecretFromEnvironment
@@ -76,20 +76,11 @@ class ScriptedPartner(httpx.AsyncBaseTransport):
     ) -> Callable[[Step[Any]], Conversation]:
         """The same conversation; the partner then knows which call it is answering."""
 
-        def watching(step: Step[Any]) -> Conversation:
-            talk = conversation(step)
-            try:
-                request = next(talk)
-                while True:
-                    self.asked.append(request)
-                    request = talk.send((yield request))
-            except StopIteration as end:
-                outcome: Outcome = end.value
-                return outcome
-            finally:
-                talk.close()
+        def seen(request: Request) -> Request:
+            self.asked.append(request)
+            return request
 
-        return watching
+        return lambda step: relayed(conversation(step), seen)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One exchange."""

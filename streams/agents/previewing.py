@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 
 from plugins import judging
 from plugins.addressing import Addressing, NoConnectionError
-from plugins.api import Conversation, Done, Outcome, Step
+from plugins.api import Conversation, Done, Request, Step
 from plugins.perform import Assignment, InDoubt, Performer, TurnedAwayError
+from plugins.relaying import relayed
 from schemas.expressions import fields
 from schemas.steps import ErrorKind, Failure, Phase, WaybillStep
 from streams.agents.fitting import deadline_s, mapped, picked
@@ -164,21 +165,12 @@ def _tells_now(condition: str) -> bool:
 def _only_asking(foretell: _Talk) -> _Talk:
     """Stops a connector that would change something: its fault must not cost anybody money."""
 
-    def asking(step: Step[Any]) -> Conversation:
-        talk = foretell(step)
-        try:
-            request = next(talk)
-            while True:
-                if request.call is not None or request.method not in _HARMLESS:
-                    raise ValueError(f"a preview changes nothing, so {request.path} is not sent")
-                request = talk.send((yield request))
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
-        finally:
-            talk.close()
+    def harmless(request: Request) -> Request:
+        if request.call is not None or request.method not in _HARMLESS:
+            raise ValueError(f"a preview changes nothing, so {request.path} is not sent")
+        return request
 
-    return asking
+    return lambda step: relayed(foretell(step), harmless)
 
 
 def _misfit(problem: Exception) -> Failure:
