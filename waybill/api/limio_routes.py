@@ -8,13 +8,6 @@ from waybill.api.call import Answer, Route
 _TRACE = {"traceparent": "W3C trace context; made where it is missing"}
 _KEY = {"Idempotency-Key": "Names the notification, where its body does not tell it from others"}
 _LOCATION = {"Location": "Where the order can be read"}
-_TAKING = (
-    *problems.REFUSALS,
-    problems.IDENTITY_TAKEN,
-    problems.OVERSIZE,
-    problems.BAD_HEADER,
-    problems.KAFKA_UNAVAILABLE,
-)
 _OBJECTS = "/api/objects/{service}/{path_type}"
 
 _PREVIEW = Route(
@@ -68,7 +61,7 @@ _INBOUND = (
                 headers=_LOCATION,
             ),
         ),
-        problems=_TAKING,
+        problems=problems.SUBMISSION,
     ),
     Route(
         method="POST",
@@ -101,7 +94,7 @@ _INBOUND = (
                 headers=_LOCATION,
             ),
         ),
-        problems=(*_TAKING, problems.NOT_FOUND),
+        problems=(*problems.SUBMISSION, problems.NOT_FOUND),
     ),
 )
 

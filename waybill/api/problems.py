@@ -88,6 +88,9 @@ REFUSALS = (
 )
 """Why an order is not taken, as intake says it."""
 
+SUBMISSION = (*REFUSALS, IDENTITY_TAKEN, OVERSIZE, BAD_HEADER, KAFKA_UNAVAILABLE)
+"""Why sending one comes to nothing."""
+
 _BY_CODE = {kind.code: kind for kind in REFUSALS}
 
 COMMAND_REFUSALS = (

@@ -59,13 +59,7 @@ _ORDERS = (
                 headers=_LOCATION,
             ),
         ),
-        problems=(
-            *problems.REFUSALS,
-            problems.IDENTITY_TAKEN,
-            problems.OVERSIZE,
-            problems.BAD_HEADER,
-            problems.KAFKA_UNAVAILABLE,
-        ),
+        problems=problems.SUBMISSION,
     ),
     Route(
         method="GET",
