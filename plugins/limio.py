@@ -37,6 +37,11 @@ def first_text(*candidates: str | None) -> str | None:
     return next((found for found in candidates if found), None)
 
 
+def flag(value: Any) -> bool:
+    """Whether it is set, given as a boolean or as text (orders have both)."""
+    return value in (True, "true")
+
+
 def day(value: str | None) -> date | None:
     """The day of an ISO date or time."""
     try:

@@ -1,5 +1,6 @@
 """What the connectors of one Salesforce org share: where its API is, and what its errors mean."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ OAUTH = OAuthClientCredentials(token_path="/services/oauth2/token")  # noqa: S10
 VERSION_PATTERN = r"^v[0-9]{2}\.0$"
 CUSTOM_FIELD_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*__c$"
 
+_RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 _MULTIPLE_CHOICES = 300
 _HALTED = "PROCESSING_HALTED"
 _DAILY_LIMIT = "TotalRequests"
@@ -64,6 +66,11 @@ class Problem(NamedTuple):
 
     code: str
     message: str
+
+
+def record_id(given: str | None) -> str | None:
+    """What was given, where it has the form of a record's id."""
+    return given if given and _RECORD_ID.fullmatch(given) else None
 
 
 def errors(reply: Reply) -> Failed | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from plugins.api import Failed, OAuthClientCredentials, Reply, Step, Unknown
+from plugins.api import Failed, OAuthClientCredentials, Reply, Request, Step, Unknown
 from schemas.steps import ErrorKind
 
 CONNECTION = "zuora"
@@ -12,6 +12,13 @@ OAUTH = OAuthClientCredentials(token_path="/oauth/token")  # noqa: S106 (a path)
 VERSION = "2025-08-12"
 """Without a version the tenant's own setting would change what comes back."""
 
+KEY_METHODS = frozenset({"POST", "PATCH"})
+"""A live tenant refuses PUT with a key."""
+KEY_VALID_FOR_S = 24 * 3600
+
+_CRM_ID = re.compile(r"[A-Za-z0-9_-]+")
+_NOT_IN_NUMBER = re.compile(r"[^A-Za-z0-9_-]")
+_TRIGGERS = ("ContractEffective", "ServiceActivation", "CustomerAcceptance")
 _CATEGORIES = 100
 _AUTHENTICATION, _NOT_FOUND = 11, 40
 _BUSINESS_RULE, _INTERNAL, _EXTERNAL = 30, 60, 99
@@ -41,6 +48,27 @@ def headers_of(step: Step[Any], version: str = VERSION) -> dict[str, str]:
     """Zuora answers with our track id, by which its support finds a request."""
     track = _NOT_IN_TRACK_ID.sub("-", f"{step.order['id']}.{step.id}")[:_TRACK_ID_LENGTH]
     return {"Zuora-Version": version, "Zuora-Track-Id": track}
+
+
+def triggers(start: str | None) -> list[dict[str, str | None]]:
+    """All three, so that no tenant's setting leaves the order pending."""
+    return [{"name": name, "triggerDate": start} for name in _TRIGGERS]
+
+
+def number_suffix(step: Step[Any]) -> str:
+    """Tells the numbers of a further step of the order from those of its first."""
+    return f"-{_NOT_IN_NUMBER.sub('-', step.id)}"
+
+
+def is_crm_id(given: str) -> bool:
+    """Whether it can stand in a query as it is."""
+    return _CRM_ID.fullmatch(given) is not None
+
+
+def accounts_of_customer(step: Step[Any], crm_id: str) -> Request:
+    """Asks for the accounts with that CRM id."""
+    query = {"filter[]": f"crmid.EQ:{crm_id}", "pageSize": "99"}
+    return Request("GET", "/object-query/accounts", query=query, headers=headers_of(step))
 
 
 def errors(reply: Reply) -> Failed | Unknown | None:

@@ -1,6 +1,5 @@
 """Duplicate subscription check: refuses to sell a product twice to one customer of the CRM."""
 
-import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -32,10 +31,18 @@ from plugins.limio import (
     products,
     text,
 )
-from plugins.zuora import CONNECTION, OAUTH, errors, headers_of, not_found, refusal
+from plugins.zuora import (
+    CONNECTION,
+    OAUTH,
+    accounts_of_customer,
+    errors,
+    headers_of,
+    is_crm_id,
+    not_found,
+    refusal,
+)
 from schemas.steps import ErrorKind
 
-_CRM_ID = re.compile(r"[A-Za-z0-9_-]+")
 _MOST_PAGES = 10
 _BUYER_MESSAGE = "You have this subscription already. Sign in to see or to change it."
 
@@ -104,7 +111,7 @@ def duplicate_subscription_check(step: Step[CheckOptions]) -> Conversation:
         handed_on(step.context, "crmId"),
         text(step.order, "tracking", "accountId"),
     )
-    if crm_id is None or not _CRM_ID.fullmatch(crm_id):
+    if crm_id is None or not is_crm_id(crm_id):
         message = "no CRM id says who buys: put salesforceV3 before it, or map `crmId`"
         return Failed(ErrorKind.MISCONFIGURED, "crm_id_missing", message)
     ask = _listed if step.options.endpoint else _billed
@@ -147,9 +154,7 @@ def _billed(
     step: Step[CheckOptions], crm_id: str
 ) -> Generator[Request, Reply, list[Held] | Failed | Unknown]:
     """What Zuora bills to the accounts with the CRM id."""
-    query = {"filter[]": f"crmid.EQ:{crm_id}", "pageSize": "99"}
-    path = "/object-query/accounts"
-    reply = yield Request("GET", path, query=query, headers=headers_of(step))
+    reply = yield accounts_of_customer(step, crm_id)
     problem = refusal(reply)
     if problem is not None:
         return problem

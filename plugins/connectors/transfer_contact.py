@@ -1,6 +1,5 @@
 """Transfer contact: moves the buyer's contact to the account that Salesforce matched."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,11 +25,11 @@ from plugins.salesforce import (
     OAUTH,
     VERSION_PATTERN,
     errors,
+    record_id,
     refusal,
 )
 from schemas.steps import ErrorKind
 
-_RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 _SHORT_ID = 15
 
 
@@ -89,8 +88,7 @@ def transfer_contact(step: Step[TransferOptions]) -> Conversation:
 
 
 def _record(step: Step[TransferOptions], name: str, handed: str) -> str | None:
-    found = first_text(text(step.mapped, name), handed_on(step.context, handed))
-    return found if found and _RECORD_ID.fullmatch(found) else None
+    return record_id(first_text(text(step.mapped, name), handed_on(step.context, handed)))
 
 
 def _path(step: Step[TransferOptions], kind: str, record: str) -> str:

@@ -1,6 +1,5 @@
 """Transfer ownership: hands the order's subscriptions to another account in Zuora."""
 
-import re
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -19,14 +18,24 @@ from plugins.api import (
     Unknown,
     connector,
 )
+from plugins.journeys import StoppedError, stoppable
 from plugins.limio import day, handed_on, part, parts, text
-from plugins.zuora import CONNECTION, OAUTH, errors, headers_of, not_found, refusal
+from plugins.zuora import (
+    CONNECTION,
+    KEY_METHODS,
+    KEY_VALID_FOR_S,
+    OAUTH,
+    accounts_of_customer,
+    errors,
+    headers_of,
+    is_crm_id,
+    not_found,
+    number_suffix,
+    refusal,
+    triggers,
+)
 from schemas.steps import ErrorKind
 
-_CRM_ID = re.compile(r"[A-Za-z0-9_-]+")
-_NOT_IN_NUMBER = re.compile(r"[^A-Za-z0-9_-]")
-_TRIGGERS = ("ContractEffective", "ServiceActivation", "CustomerAcceptance")
-_KEY_KEPT_S = 24 * 3600
 _NO_SUCH = frozenset({404})
 
 MANIFEST = Manifest(
@@ -36,8 +45,8 @@ MANIFEST = Manifest(
     idempotency=Idempotency.NATIVE,
     options=NoOptions,
     connection=CONNECTION,
-    key_methods=frozenset({"POST", "PATCH"}),
-    key_valid_for_s=_KEY_KEPT_S,
+    key_methods=KEY_METHODS,
+    key_valid_for_s=KEY_VALID_FOR_S,
     timeout_s=45.0,
     errors=errors,
     oauth=OAUTH,
@@ -53,31 +62,10 @@ MANIFEST = Manifest(
 )
 
 
-class _StoppedError(Exception):
-    def __init__(self, outcome: Failed | Unknown) -> None:
-        super().__init__(outcome.message)
-        self.outcome = outcome
-
-
 @connector(MANIFEST)
+@stoppable
 def transfer_ownership(step: Step[NoOptions]) -> Conversation:
     """Finds both owners, then sends one order."""
-    try:
-        return (yield from _transfer(step))
-    except _StoppedError as stopped:
-        return stopped.outcome
-
-
-@transfer_ownership.reconcile
-def transfer_ownership_look_up(step: Step[NoOptions]) -> Conversation:
-    """By our order number; its subscriptions tell that it is ours."""
-    try:
-        return (yield from _adopted(step)) or step.not_done()
-    except _StoppedError as stopped:
-        return stopped.outcome
-
-
-def _transfer(step: Step[NoOptions]) -> Conversation:
     numbers = _numbers(step)
     owners: dict[str, str] = {}
     for number in numbers:
@@ -106,6 +94,13 @@ def _transfer(step: Step[NoOptions]) -> Conversation:
     return _done(step, text(reply.body, "status"), destination, moving)
 
 
+@transfer_ownership.reconcile
+@stoppable
+def transfer_ownership_look_up(step: Step[NoOptions]) -> Conversation:
+    """By our order number; its subscriptions tell that it is ours."""
+    return (yield from _adopted(step)) or step.not_done()
+
+
 def _order(
     step: Step[NoOptions], source: str, destination: str, moving: Sequence[str]
 ) -> dict[str, Any]:
@@ -113,7 +108,7 @@ def _order(
     on = asked.isoformat() if asked else text(step.order, "effective_date")
     action = {
         "type": "OwnerTransfer",
-        "triggerDates": [{"name": name, "triggerDate": on} for name in _TRIGGERS],
+        "triggerDates": triggers(on),
         "ownerTransfer": {
             "destinationAccountNumber": destination,
             "destinationInvoiceAccountNumber": destination,
@@ -147,7 +142,7 @@ def _held(step: Step[NoOptions], number: str) -> Generator[Request, Reply, Mappi
     reply = yield _get(step, f"/v1/subscriptions/{quote(number, safe='')}")
     if not_found(reply):
         message = f"Zuora has no subscription {number}"
-        raise _StoppedError(Failed(ErrorKind.PERMANENT, "subscription_unknown", message))
+        raise StoppedError(Failed(ErrorKind.PERMANENT, "subscription_unknown", message))
     _checked(reply)
     owner = reply["accountNumber"]
     return {**reply.body, "accountNumber": owner}
@@ -159,18 +154,16 @@ def _destination(step: Step[NoOptions], owners: set[str]) -> Generator[Request, 
     if named is not None:
         return named
     crm_id = handed_on(step.context, "crmId")
-    if crm_id is None or not _CRM_ID.fullmatch(crm_id):
+    if crm_id is None or not is_crm_id(crm_id):
         message = "nothing says to whom: put salesforceV3 before it, or map `accountNumber`"
-        raise _StoppedError(Failed(ErrorKind.MISCONFIGURED, "crm_id_missing", message))
-    query = {"filter[]": f"crmid.EQ:{crm_id}", "pageSize": "99"}
-    path = "/object-query/accounts"
-    reply = yield Request("GET", path, query=query, headers=headers_of(step))
+        raise StoppedError(Failed(ErrorKind.MISCONFIGURED, "crm_id_missing", message))
+    reply = yield accounts_of_customer(step, crm_id)
     _checked(reply)
     found = [number for one in parts(reply.body, "data") if (number := text(one, "accountNumber"))]
     others = sorted(set(found) - owners)
     if len(others) > 1:
         message = f"{', '.join(others)} have the CRM id {crm_id}; map `accountNumber`"
-        raise _StoppedError(Failed(ErrorKind.PERMANENT, "several_accounts", message))
+        raise StoppedError(Failed(ErrorKind.PERMANENT, "several_accounts", message))
     return next(iter(others), None)
 
 
@@ -187,7 +180,7 @@ def _adopted(step: Step[NoOptions]) -> Generator[Request, Reply, Done | None]:
     destination = next(iter(found), None)
     if destination is None or not set(moved) <= set(_numbers(step)):
         message = f"the Zuora order {_order_number(step)} is not this transfer"
-        raise _StoppedError(Failed(ErrorKind.PERMANENT, "order_number_taken", message))
+        raise StoppedError(Failed(ErrorKind.PERMANENT, "order_number_taken", message))
     return _done(step, text(order, "status"), destination, moved)
 
 
@@ -205,7 +198,7 @@ def _numbers(step: Step[NoOptions]) -> list[str]:
 
 def _order_number(step: Step[NoOptions]) -> str:
     """The plugin zuora has the order's reference for its own."""
-    return f"{step.order['order_reference']}-{_NOT_IN_NUMBER.sub('-', step.id)}"
+    return f"{step.order['order_reference']}{number_suffix(step)}"
 
 
 def _get(step: Step[NoOptions], path: str) -> Request:
@@ -215,7 +208,7 @@ def _get(step: Step[NoOptions], path: str) -> Request:
 def _checked(reply: Reply) -> None:
     problem = refusal(reply)
     if problem is not None:
-        raise _StoppedError(problem)
+        raise StoppedError(problem)
 
 
 _ORDER = {

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.connectors.stripe.talking import StoppedError, small_coins
+from plugins.connectors.stripe.talking import small_coins
+from plugins.journeys import StoppedError
 
 PLACES = {"GBP": 2, "EUR": 2, "USD": 2, "ISK": 2, "UGX": 2, "JPY": 0, "KRW": 0, "KWD": 3, "BHD": 3}
 

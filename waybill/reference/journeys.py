@@ -22,7 +22,7 @@ from waybill.reference.markdown import code, page, table
 
 _ANY = "any"
 _SHIPPED = "plugins.connectors."
-_CONNECTORS = f"{Path('plugins') / 'connectors'}"
+_WATCHED = (str(Path("plugins") / "connectors"), str(Path("plugins") / "journeys.py"))
 # Numbers and ids in a path: ours are capitals and digits, the partners' are hexadecimal.
 _NUMBER = re.compile(
     r"(?<=/)(?:[A-Z0-9][A-Z0-9-]{5,}|[A-Z]{1,2}-[A-Z0-9-]+|id-\w+|(?:pm|sub|cus|pi|price)_\w+"
@@ -180,7 +180,7 @@ def _watched(places: set[_Place], work: Callable[[], Sequence[Request]]) -> Sequ
     """The work's result; into `places` goes every function of a connector that it enters."""
 
     def entered(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call" and _CONNECTORS in frame.f_code.co_filename:
+        if event == "call" and any(part in frame.f_code.co_filename for part in _WATCHED):
             places.add(_place(frame.f_code))
 
     sys.setprofile(entered)

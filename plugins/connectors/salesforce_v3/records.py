@@ -1,7 +1,6 @@
 """What is written into Salesforce: the parts of the composite request, by Limio's mapping."""
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +9,11 @@ from urllib.parse import quote
 from plugins.api import Step
 from plugins.connectors.salesforce_v3.options import SalesforceOptions
 from plugins.limio import first_text, part, text
+from plugins.salesforce import record_id
 
 ACCOUNT, CONTACT = "account", "contact"
 """The parts' reference ids."""
 
-_RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 _NAME_LENGTH = 255
 
 
@@ -48,8 +47,7 @@ def first_plan(step: Step[SalesforceOptions]) -> Plan:
 
 def known(step: Step[SalesforceOptions], name: str) -> str | None:
     """A record id that came with the order."""
-    found = text(step.order, "tracking", name)
-    return found if found and _RECORD_ID.fullmatch(found) else None
+    return record_id(text(step.order, "tracking", name))
 
 
 def external_id(order: Mapping[str, Any], tenant: str) -> str:

@@ -1,36 +1,27 @@
 """What Stripe's connector states about itself, and which journey an order takes."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from plugins.api import Conversation, Failed, Idempotency, Manifest, Request, Step, connector
+from plugins.api import Conversation, Idempotency, Manifest, Request, Step, connector
 from plugins.connectors.stripe import cancel, change_address, new_order
 from plugins.connectors.stripe.options import StripeOptions
-from plugins.connectors.stripe.talking import StoppedError, errors
+from plugins.connectors.stripe.talking import errors
 from plugins.hooks import HookPoint
-from plugins.limio import text
-from schemas.steps import ErrorKind
+from plugins.journeys import Journey, Journeys, stoppable
 
 _KEY_KEPT_S = 24 * 3600
 _MARKS = ("order_id", "subscription_reference")
 
 
-@dataclass(frozen=True, slots=True)
-class Journey:
-    """How an order of one type goes through Stripe, and how its outcome is found out."""
-
-    perform: Callable[[Step[StripeOptions]], Conversation]
-    look_up: Callable[[Step[StripeOptions]], Conversation]
-
-
 _NEW = Journey(new_order.perform, new_order.look_up)
-JOURNEYS: Mapping[str, Journey] = {
+_BY_TYPE = {
     "new": _NEW,
     "submitted": _NEW,
     "cancel_subscription": Journey(cancel.perform, cancel.look_up),
     "change_address": Journey(change_address.perform, change_address.look_up),
 }
+JOURNEYS = Journeys("stripe", _BY_TYPE)
 
 MANIFEST = Manifest(
     name="stripe",
@@ -68,36 +59,15 @@ BEFORE_SUBSCRIPTION = HookPoint(concerns=_is_subscription, identity=_known_by)
 
 
 @connector(MANIFEST)
+@stoppable
 def stripe(step: Step[StripeOptions]) -> Conversation:
     """The journey of the order's type."""
-    journey = JOURNEYS.get(_type(step))
-    if journey is None:
-        return _no_journey(step)
-    talk, hook = journey.perform(step), step.options.before_stripe_subscription
-    try:
-        return (yield from BEFORE_SUBSCRIPTION.around(talk, step, hook))
-    except StoppedError as problem:
-        return problem.outcome
+    talk, hook = JOURNEYS.of(step).perform(step), step.options.before_stripe_subscription
+    return (yield from BEFORE_SUBSCRIPTION.around(talk, step, hook))
 
 
 @stripe.reconcile
+@stoppable
 def stripe_look_up(step: Step[StripeOptions]) -> Conversation:
     """After an unknown outcome: what came of it?"""
-    journey = JOURNEYS.get(_type(step))
-    if journey is None:
-        return _no_journey(step)
-    try:
-        return (yield from journey.look_up(step))
-    except StoppedError as problem:
-        return problem.outcome
-
-
-def _type(step: Step[StripeOptions]) -> str:
-    return text(step.order, "order_type") or "new"
-
-
-def _no_journey(step: Step[StripeOptions]) -> Failed:
-    known = ", ".join(sorted(JOURNEYS))
-    remedy = "take stripe out of its sequence with an override"
-    message = f"stripe has no journey for order_type {_type(step)!r} (it has: {known}); {remedy}"
-    return Failed(ErrorKind.MISCONFIGURED, "journey_missing", message)
+    return (yield from JOURNEYS.of(step).look_up(step))

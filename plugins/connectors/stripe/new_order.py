@@ -10,7 +10,6 @@ from plugins.connectors.stripe.customer import customer, known_customer, with_em
 from plugins.connectors.stripe.options import StripeOptions
 from plugins.connectors.stripe.prices import Price, price_ids, prices_of, span_of
 from plugins.connectors.stripe.talking import (
-    StoppedError,
     errors,
     get,
     id_of,
@@ -19,7 +18,8 @@ from plugins.connectors.stripe.talking import (
     timestamp,
     unfit,
 )
-from plugins.limio import day, items, number, offer_attributes, part, parts, text
+from plugins.journeys import StoppedError
+from plugins.limio import day, flag, items, number, offer_attributes, part, parts, text
 
 _OPEN = frozenset({"draft", "open"})
 
@@ -153,7 +153,7 @@ def _times(step: Step[StripeOptions], prices: list[Price]) -> dict[str, Any]:
 def _ends(item: Mapping[str, Any], start: date) -> date | None:
     attributes = offer_attributes(item)
     term = part(attributes, "term__limio")
-    if not term or attributes.get("autoRenew__limio") in (True, "true"):
+    if not term or flag(attributes.get("autoRenew__limio")):
         return None
     return span_of(number(term.get("length")), text(term, "type"), "term__limio").after(start)
 

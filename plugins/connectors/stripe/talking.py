@@ -7,6 +7,7 @@ from typing import Any
 
 from plugins.api import Failed, PartnerSurpriseError, Reply, Request, Step, Unknown
 from plugins.connectors.stripe.options import StripeOptions
+from plugins.journeys import StoppedError
 from plugins.limio import part, text
 from schemas.steps import ErrorKind
 
@@ -20,14 +21,6 @@ _PLACES: Mapping[str, int] = {
     **dict.fromkeys(("VND", "VUV", "XAF", "XOF", "XPF"), 0),
 }
 _USUAL_PLACES = 2
-
-
-class StoppedError(Exception):
-    """The step ends here, with this outcome."""
-
-    def __init__(self, outcome: Failed | Unknown) -> None:
-        super().__init__(outcome.message)
-        self.outcome = outcome
 
 
 def unfit(code: str, message: str, kind: ErrorKind = ErrorKind.PERMANENT) -> StoppedError:

@@ -6,10 +6,13 @@ from urllib.parse import quote
 
 from plugins.api import Failed, PartnerSurpriseError, Reply, Request, Step, Unknown
 from plugins.connectors.zuora.envelope import StoppedError, errors, headers, not_found, refusal
+from plugins.connectors.zuora.numbers import order_number
 from plugins.connectors.zuora.options import ZuoraOptions
+from plugins.limio import text
 from schemas.steps import ErrorKind
 
 Problem: TypeAlias = Failed | Unknown
+_IN_FORCE = frozenset({"Completed", "Pending", "Draft", "Scheduled", "Executing"})
 _REFUSED = frozenset({400, 404, 422})
 """Zuora refuses with HTTP 200 or with one of these; a conversation may want to see either."""
 _BUSINESS_RULE, _NOT_FOUND = "30", ("40", "_404")
@@ -36,6 +39,17 @@ def found(
     if path.startswith(_V1) and reply["success"] is not True:
         raise PartnerSurpriseError(_NEITHER)
     return reply
+
+
+def not_in_force(step: Step[ZuoraOptions], order: Mapping[str, Any]) -> Failed | None:
+    """Why our order, though it is there, did not and will not do what it says."""
+    status = text(order, "status")
+    if status in _IN_FORCE:
+        return None
+    message = (
+        f"the Zuora order {order_number(step)} is {status}: settle it there, then resolve the step"
+    )
+    return Failed(ErrorKind.PERMANENT, "order_not_in_force", message)
 
 
 def attempted(

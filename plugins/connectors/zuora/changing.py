@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, TypeAlias
 
 from plugins.api import Conversation, Done, Failed, Outcome, Reply, Request, Step, Unknown
-from plugins.connectors.zuora.asking import found, path_of
+from plugins.connectors.zuora.asking import found, not_in_force, path_of
 from plugins.connectors.zuora.custom_fields import custom_fields, given
 from plugins.connectors.zuora.effective import Effective
 from plugins.connectors.zuora.envelope import errors, headers, refusal
@@ -21,11 +21,10 @@ from plugins.connectors.zuora.subscription import (
     subscription_of,
     today_of,
 )
-from plugins.connectors.zuora.terms import triggers
 from plugins.limio import day, parts, text
+from plugins.zuora import triggers
 from schemas.steps import ErrorKind
 
-_IN_FORCE = frozenset({"Completed", "Pending", "Draft", "Scheduled", "Executing"})
 CREATE = "create-order"
 _REFUSED = frozenset({400, 404, 422})
 
@@ -216,11 +215,7 @@ def _foreign(step: Step[ZuoraOptions], order: Mapping[str, Any]) -> Failed | Non
         whose = ", ".join(str(one) for one in held) or "no subscription"
         message = f"the Zuora order {number} is for {whose}, not for {wanted}"
         return Failed(ErrorKind.PERMANENT, "order_number_taken", message)
-    status = text(order, "status")
-    if status not in _IN_FORCE:
-        message = f"the Zuora order {number} is {status}: settle it there, then resolve the step"
-        return Failed(ErrorKind.PERMANENT, "order_not_in_force", message)
-    return None
+    return not_in_force(step, order)
 
 
 def _counts_from(order: Mapping[str, Any]) -> str | None:

@@ -1,12 +1,8 @@
 """What Zuora's connector states about itself, and which journey an order takes."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-
 from plugins.api import (
     Conversation,
     Done,
-    Failed,
     Idempotency,
     Manifest,
     OAuthClientCredentials,
@@ -31,30 +27,15 @@ from plugins.connectors.zuora import (
 )
 from plugins.connectors.zuora.changing import adopted
 from plugins.connectors.zuora.custom_fields import HOLDERS
-from plugins.connectors.zuora.envelope import StoppedError, errors
+from plugins.connectors.zuora.envelope import errors
 from plugins.connectors.zuora.hooked import BEFORE_ORDER
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.connectors.zuora.reference_fields import fields_table
-from plugins.limio import text
-from schemas.steps import ErrorKind
-
-_KEY_KEPT_S = 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Journey:
-    """How an order of one type goes through Zuora, and how its outcome is found out.
-
-    `preview` tells what it would cost, where Zuora can say so.
-    """
-
-    perform: Callable[[Step[ZuoraOptions]], Conversation]
-    look_up: Callable[[Step[ZuoraOptions]], Conversation]
-    preview: Callable[[Step[ZuoraOptions]], Conversation] | None = None
-
+from plugins.journeys import Journey, Journeys, stoppable
+from plugins.zuora import KEY_METHODS, KEY_VALID_FOR_S
 
 _NEW = Journey(new_order.perform, new_order.look_up, foretelling.new)
-JOURNEYS: Mapping[str, Journey] = {
+_BY_TYPE = {
     "new": _NEW,
     "submitted": _NEW,
     "change_offer": Journey(change_offer.perform, adopted, change_offer.preview),
@@ -72,6 +53,8 @@ JOURNEYS: Mapping[str, Journey] = {
     "activation": Journey(activation.perform, activation.look_up),
     "external": Journey(external.perform, external.perform),
 }
+
+JOURNEYS = Journeys("zuora", _BY_TYPE)
 
 _DOCS = f"""\
 Every order on a subscription is one Zuora order, under a number of ours, so a repeated one is \
@@ -97,9 +80,8 @@ MANIFEST = Manifest(
     idempotency=Idempotency.NATIVE,
     options=ZuoraOptions,
     connection="zuora",
-    # A live tenant refuses PUT with a key.
-    key_methods=frozenset({"POST", "PATCH"}),
-    key_valid_for_s=_KEY_KEPT_S,
+    key_methods=KEY_METHODS,
+    key_valid_for_s=KEY_VALID_FOR_S,
     timeout_s=45.0,
     errors=errors,
     personal=("paymentMethodId",),
@@ -109,51 +91,25 @@ MANIFEST = Manifest(
 
 
 @connector(MANIFEST)
+@stoppable
 def zuora(step: Step[ZuoraOptions]) -> Conversation:
     """The journey of the order's type."""
-    journey = JOURNEYS.get(_type(step))
-    if journey is None:
-        return _no_journey(step)
-    try:
-        talk, hook = journey.perform(step), step.options.before_zuora_order
-        return (yield from BEFORE_ORDER.around(talk, step, hook))
-    except StoppedError as problem:
-        return problem.outcome
+    talk, hook = JOURNEYS.of(step).perform(step), step.options.before_zuora_order
+    return (yield from BEFORE_ORDER.around(talk, step, hook))
 
 
 @zuora.reconcile
+@stoppable
 def zuora_look_up(step: Step[ZuoraOptions]) -> Conversation:
     """After an unknown outcome: did the order come into being?"""
-    journey = JOURNEYS.get(_type(step))
-    if journey is None:
-        return _no_journey(step)
-    try:
-        return (yield from journey.look_up(step))
-    except StoppedError as problem:
-        return problem.outcome
+    return (yield from JOURNEYS.of(step).look_up(step))
 
 
 @zuora.preview
+@stoppable
 def zuora_preview(step: Step[ZuoraOptions]) -> Conversation:
     """What the order would cost and give back. Zuora previews what is billed, nothing else."""
-    journey = JOURNEYS.get(_type(step))
-    if journey is None:
-        return _no_journey(step)
-    if journey.preview is None:
+    preview = JOURNEYS.of(step).preview
+    if preview is None:
         return Done()
-    try:
-        talk, hook = journey.preview(step), step.options.before_zuora_order
-        return (yield from BEFORE_ORDER.around(talk, step, hook))
-    except StoppedError as problem:
-        return problem.outcome
-
-
-def _type(step: Step[ZuoraOptions]) -> str:
-    return text(step.order, "order_type") or "new"
-
-
-def _no_journey(step: Step[ZuoraOptions]) -> Failed:
-    known = ", ".join(sorted(JOURNEYS))
-    remedy = "take zuora out of its sequence with an override"
-    message = f"zuora has no journey for order_type {_type(step)!r} (it has: {known}); {remedy}"
-    return Failed(ErrorKind.MISCONFIGURED, "journey_missing", message)
+    return (yield from BEFORE_ORDER.around(preview(step), step, step.options.before_zuora_order))

@@ -16,7 +16,7 @@ from plugins.connectors.zuora.options import RatePlanIds, ZuoraOptions
 from plugins.connectors.zuora.rate_plans import Charge, offered, resolved
 from plugins.connectors.zuora.reference_fields import reason_code
 from plugins.connectors.zuora.subscription import Subscription, read
-from plugins.limio import items, number, offer_type, part, text
+from plugins.limio import flag, items, number, offer_type, part, text
 from schemas.steps import ErrorKind
 
 _ONE_TIME, _RECURRING, _REFUND = "OneTime", "Recurring", "refund"
@@ -53,7 +53,7 @@ class CreditMemo:
 
 def owed(step: Step[ZuoraOptions]) -> Generator[Request, Reply, Owed]:
     """From the subscription, or from the debit memo of a gift; nothing is changed."""
-    if step.order.get("isGift") in (True, "true"):
+    if flag(step.order.get("isGift")):
         return (yield from _owed_for_gift(step))
     subscription = yield from read(step)
     currency = text(step.order, "total", "currency") or subscription.currency

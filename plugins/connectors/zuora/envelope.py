@@ -1,19 +1,12 @@
 """How a journey of the Zuora plugin ends early, and what its requests are headed with."""
 
-from plugins.api import Failed, Step, Unknown
+from plugins.api import Failed, Step
 from plugins.connectors.zuora.options import ZuoraOptions
+from plugins.journeys import StoppedError
 from plugins.zuora import errors, headers_of, not_found, refusal
 from schemas.steps import ErrorKind
 
 __all__ = ["StoppedError", "errors", "headers", "not_found", "refusal", "unfit"]
-
-
-class StoppedError(Exception):
-    """The step ends here, with this outcome."""
-
-    def __init__(self, outcome: Failed | Unknown) -> None:
-        super().__init__(outcome.message)
-        self.outcome = outcome
 
 
 def unfit(

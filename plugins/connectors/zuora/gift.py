@@ -37,7 +37,7 @@ from plugins.connectors.zuora.payment_methods import (
 from plugins.connectors.zuora.prices import one_off_charges
 from plugins.connectors.zuora.rate_plans import Plans, resolved
 from plugins.connectors.zuora.terms import has_term, later, start_of, term_of
-from plugins.limio import items, number, offer_type, part, parts, text
+from plugins.limio import flag, items, number, offer_type, part, parts, text
 from schemas.steps import ErrorKind
 
 _FAILED = frozenset({"Error", "Canceled"})
@@ -55,14 +55,14 @@ class Bill:
 
 def is_redeemed(step: Step[ZuoraOptions]) -> bool:
     """Whether the order redeems a gift."""
-    return step.order.get("isRedeem") in (True, "true")
+    return flag(step.order.get("isRedeem"))
 
 
 def is_bought(step: Step[ZuoraOptions]) -> bool:
     """Whether the order buys a gift: it says so, or its offers are of such a type."""
     if is_redeemed(step):
         return False
-    if step.order.get("isGift") in (True, "true"):
+    if flag(step.order.get("isGift")):
         return True
     gifts = [offer_type(item) in step.options.gift_offer_types for item in items(step.order)]
     if any(gifts) and not all(gifts):

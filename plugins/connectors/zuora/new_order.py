@@ -12,7 +12,7 @@ from plugins.connectors.zuora.account import (
     currency_of,
     existing_number,
 )
-from plugins.connectors.zuora.asking import found, path_of
+from plugins.connectors.zuora.asking import found, not_in_force, path_of
 from plugins.connectors.zuora.custom_fields import custom_fields, given, rate_plan_fields
 from plugins.connectors.zuora.envelope import headers, refusal, unfit
 from plugins.connectors.zuora.numbers import order_number, subscription_number
@@ -32,12 +32,11 @@ from plugins.connectors.zuora.terms import (
     needs_activation,
     start_of,
     terms_of,
-    triggers,
 )
 from plugins.limio import items, part, parts, text
+from plugins.zuora import triggers
 from schemas.steps import ErrorKind
 
-_IN_FORCE = frozenset({"Completed", "Pending", "Draft", "Scheduled", "Executing"})
 _Sold = tuple[Mapping[str, Any], tuple[RatePlan, ...]]
 
 
@@ -240,11 +239,7 @@ def _foreign(step: Step[ZuoraOptions], order: Mapping[str, Any]) -> Failed | Non
     if holder != account_number(step):
         message = f"the Zuora order {number} belongs to the account {holder}, not to this order"
         return Failed(ErrorKind.PERMANENT, "order_number_taken", message)
-    status = text(order, "status")
-    if status not in _IN_FORCE:
-        message = f"the Zuora order {number} is {status}: settle it there, then resolve the step"
-        return Failed(ErrorKind.PERMANENT, "order_not_in_force", message)
-    return None
+    return not_in_force(step, order)
 
 
 def _adopted(step: Step[ZuoraOptions]) -> Generator[Request, Reply, dict[str, Any]]:

@@ -1,15 +1,14 @@
 """The numbers that we choose: a repeated order carries them again, so Zuora recognises it."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from plugins.api import Step
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.limio import text
+from plugins.zuora import number_suffix
 
 _LONGEST_MEMO = 32
-_NOT_IN_NUMBER = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def order_number(step: Step[ZuoraOptions]) -> str:
@@ -59,4 +58,4 @@ def _reference(step: Step[ZuoraOptions]) -> str:
 
 
 def _suffix(step: Step[ZuoraOptions]) -> str:
-    return "" if earlier(step) is None else f"-{_NOT_IN_NUMBER.sub('-', step.id)}"
+    return "" if earlier(step) is None else number_suffix(step)

@@ -12,8 +12,8 @@ from plugins.connectors.zuora.changing import CREATE, Change, Planned
 from plugins.connectors.zuora.envelope import unfit
 from plugins.connectors.zuora.options import ZuoraOptions
 from plugins.connectors.zuora.subscription import Subscription, read, today_of
-from plugins.connectors.zuora.terms import triggers
 from plugins.limio import parts, text
+from plugins.zuora import triggers
 from schemas.steps import ErrorKind
 
 _LONGEST_NUMBER = 100

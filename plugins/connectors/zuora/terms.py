@@ -9,7 +9,7 @@ from typing import Any
 from plugins.api import Step
 from plugins.connectors.zuora.envelope import unfit
 from plugins.connectors.zuora.options import ZuoraOptions
-from plugins.limio import day, number, offer_attributes, part, text
+from plugins.limio import day, flag, number, offer_attributes, part, text
 from schemas.steps import ErrorKind
 
 _PERIODS = {
@@ -22,7 +22,6 @@ _PERIODS = {
 _LONGEST = 1000
 _DAYS = {"Day": 1, "Week": 7}
 _MONTHS = {"Month": 1, "Year": 12}
-_TRIGGERS = ("ContractEffective", "ServiceActivation", "CustomerAcceptance")
 
 
 def start_of(step: Step[ZuoraOptions], item: Mapping[str, Any]) -> str:
@@ -33,11 +32,6 @@ def start_of(step: Step[ZuoraOptions], item: Mapping[str, Any]) -> str:
         message = f"orderItems[].startDate {given!r} is no ISO date such as 2026-03-01"
         raise unfit("start_date", message, ErrorKind.PERMANENT)
     return found.isoformat()
-
-
-def triggers(start: str) -> list[dict[str, str]]:
-    """All three, so that no tenant's setting leaves the order pending."""
-    return [{"name": name, "triggerDate": start} for name in _TRIGGERS]
 
 
 def has_term(item: Mapping[str, Any]) -> bool:
@@ -53,8 +47,7 @@ def term_of(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def needs_activation(step: Step[ZuoraOptions], item: Mapping[str, Any]) -> bool:
     """Whether the subscription waits for an `activation` order."""
-    flag = offer_attributes(item).get(step.options.service_activation_attribute)
-    return flag in (True, "true")
+    return flag(offer_attributes(item).get(step.options.service_activation_attribute))
 
 
 def terms_of(item: Mapping[str, Any], start: str, *, renews: bool = True) -> dict[str, Any]:
@@ -63,7 +56,7 @@ def terms_of(item: Mapping[str, Any], start: str, *, renews: bool = True) -> dic
         return {"initialTerm": {"termType": "EVERGREEN", "startDate": start}}
     attributes, period = offer_attributes(item), term_of(item)
     initial = {"termType": "TERMED", **period, "startDate": start}
-    if not renews or attributes.get("autoRenew__limio") not in (True, "true"):
+    if not renews or not flag(attributes.get("autoRenew__limio")):
         return {"initialTerm": initial, "autoRenew": False}
     renewal = {"renewalSetting": "RENEW_WITH_SPECIFIC_TERM", "renewalTerms": [period]}
     return {"initialTerm": initial, "autoRenew": True, **renewal}
