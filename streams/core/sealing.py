@@ -23,6 +23,8 @@ SECTIONS = (
 a partner said of them.
 """
 
+_USES = (b"wrap", b"fingerprint", b"subject", b"rej", b"webhooks")
+
 NONCE_BYTES = 12
 KEY_BYTES = 32
 
@@ -48,11 +50,12 @@ class TenantKeys:
     fingerprint: bytes
     subject: bytes
     rejected: bytes
+    webhooks: bytes
 
     @classmethod
     def derived_from(cls, secret: bytes) -> "TenantKeys":
         """Keys per purpose from the tenant's one secret (HKDF-like, by HMAC-SHA256)."""
-        return cls(*(_keyed(secret, use) for use in (b"wrap", b"fingerprint", b"subject", b"rej")))
+        return cls(*(_keyed(secret, use) for use in _USES))
 
 
 def _keyed(key: bytes, data: bytes) -> bytes:
@@ -143,3 +146,23 @@ def unseal_rejected(keys: TenantKeys, stored: bytes) -> bytes:
         )
     except InvalidTag:
         raise UnsealingError("the rejected record does not open with the tenant's key") from None
+
+
+def seal_webhook(keys: TenantKeys, place: str, value: bytes, nonce: bytes) -> bytes:
+    """A secret of a webhook endpoint under the tenant's key: nonce, then ciphertext.
+
+    `place` says which one it is; the sealed bytes open for no other.
+    """
+    return nonce + AESGCM(keys.webhooks).encrypt(nonce, value, place.encode())
+
+
+def unseal_webhook(keys: TenantKeys, place: str, stored: bytes) -> bytes:
+    """The secret. `UnsealingError` where it is another's, or under another key."""
+    try:
+        return AESGCM(keys.webhooks).decrypt(
+            stored[:NONCE_BYTES], stored[NONCE_BYTES:], place.encode()
+        )
+    except InvalidTag:
+        raise UnsealingError(
+            "a secret of a webhook endpoint does not open with the tenant's key in use"
+        ) from None
