@@ -187,7 +187,8 @@ class Manifest:
     """What a connector states about itself; `waybill connectors` and the docs are made from it.
 
     `key_header` carries the call's key on `key_methods`; `key_valid_for_s` seconds. `personal`
-    are output members that are sealed in the log. `secrets` are option names never shown.
+    are output members that are sealed in the log, `secret_outputs` those that are sealed and that
+    no subscriber ever gets to see. `secrets` are option names never shown.
     `reads` are the members of the order that the conversation looks at (None: any); where an
     amendment changes none of them, the step need not be done again.
     `timeout_s` is the total deadline of a step (at most 45 s).
@@ -208,6 +209,7 @@ class Manifest:
     key_valid_for_s: int | None = None
     timeout_s: float = 30.0
     personal: Sequence[str] = ()
+    secret_outputs: Sequence[str] = ()
     secrets: Sequence[str] = ()
     errors: ErrorTable | None = None
     rejects: Callable[[Any, Reply], bool] | None = None
@@ -218,6 +220,11 @@ class Manifest:
     timeout_message: str | None = None
     reads: Sequence[str] | None = None
     undoes: Callable[[Any], bool] | None = None
+
+    @property
+    def sealed_outputs(self) -> tuple[str, ...]:
+        """Output members that never stand in clear, neither in the log nor in what goes out."""
+        return (*self.personal, *self.secret_outputs)
 
 
 @dataclass(slots=True)

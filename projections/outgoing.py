@@ -31,11 +31,15 @@ class AnotherOutletError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One applied event, and the order as it stood right before and right behind it."""
+    """One applied event, and the order as it stood right before and right behind it.
+
+    `previous` is the sequence of the order's news before this event; None at its acceptance.
+    """
 
     event: Event
     before: Order | None
     after: Order
+    previous: int | None
 
     @property
     def is_change(self) -> bool:
@@ -60,6 +64,15 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class _Folded:
+    """An order as its event at `place` left it; `told` is the sequence of its last news."""
+
+    place: int
+    order: Order
+    told: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What lies between the position and `upto`, the position once it is out."""
 
@@ -73,7 +86,7 @@ class OutgoingEvents:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._orders: OrderedDict[int, tuple[int, Order]] = OrderedDict()
+        self._orders: OrderedDict[int, _Folded] = OrderedDict()
 
     def positions(self) -> dict[int, int]:
         """The last offset that is out, by partition."""
@@ -113,14 +126,14 @@ class OutgoingEvents:
 
     def _orders_before(
         self, connection: Connection, tables: ViewSet, start: int, rows: Sequence[Row[Any]]
-    ) -> dict[int, tuple[int, Order]]:
+    ) -> dict[int, _Folded]:
         """The orders of the rows by place, as they stood at `start`."""
         wanted = {row.order_place for row in rows if row.order_place <= start}
-        orders: dict[int, tuple[int, Order]] = {}
+        orders: dict[int, _Folded] = {}
         for order_place in wanted:
             known = self._orders.get(order_place)
             # A batch that could not be published is read again: what was folded is ahead then.
-            if known is not None and known[0] <= start:
+            if known is not None and known.place <= start:
                 orders[order_place] = known
         missing = wanted - orders.keys()
         if missing:
@@ -128,9 +141,9 @@ class OutgoingEvents:
                 _folded(orders, row)
         return orders
 
-    def _remember(self, orders: Mapping[int, tuple[int, Order]]) -> None:
+    def _remember(self, orders: Mapping[int, _Folded]) -> None:
         for order_place, known in orders.items():
-            if known[1].state in ENDED:
+            if known.order.state in ENDED:
                 self._orders.pop(order_place, None)
             else:
                 self._orders[order_place] = known
@@ -158,11 +171,15 @@ def _so_far(tables: ViewSet, orders: Collection[int], upto: int) -> Any:
     )
 
 
-def _folded(orders: dict[int, tuple[int, Order]], row: Row[Any]) -> Outgoing:
+def _folded(orders: dict[int, _Folded], row: Row[Any]) -> Outgoing:
     """The event of the row; its order in `orders` is moved on."""
     event = decode(row.value)
-    before = orders[row.order_place][1] if row.place != row.order_place else None
+    known = orders[row.order_place] if row.place != row.order_place else None
+    before, told = (None, None) if known is None else (known.order, known.told)
     after = evolve(before, event, parted(row.place)[1])
     assert after is not None
-    orders[row.order_place] = row.place, after
-    return Outgoing(event, before, after)
+    outgoing = Outgoing(event, before, after, told)
+    if outgoing.news is not None:
+        told = after.sequence
+    orders[row.order_place] = _Folded(row.place, after, told)
+    return outgoing

@@ -31,4 +31,4 @@ def intake(settings: Settings, registry: Registry, keys: Mapping[str, TenantKeys
 
 def commanding(taking: Intake, registry: Registry) -> Commanding:
     """How commands are taken, by the same rules as orders."""
-    return Commanding(taking, lambda plugin: registry.get(plugin).manifest.personal)
+    return Commanding(taking, lambda plugin: registry.get(plugin).manifest.sealed_outputs)

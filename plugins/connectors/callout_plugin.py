@@ -42,6 +42,10 @@ _PERSONAL = (
     *("body", "name", "firstName", "lastName", "fullName", "email", "phone", "mobile"),
     *("address", "address1", "address2", "postalCode", "city", "birthDate", "username"),
 )
+_SECRET = (
+    *("password", "secret", "token", "accessToken", "access_token", "refreshToken"),
+    *("refresh_token", "idToken", "id_token", "apiKey", "api_key", "clientSecret", "client_secret"),
+)
 _NOT_STATIC = frozenset(
     {"authorization", "connection", "content-length", "content-type", "cookie", "host"}
     | {"idempotency-key", "proxy-authorization", "transfer-encoding"}
@@ -116,6 +120,7 @@ MANIFEST = Manifest(
     connection="callout",
     timeout_s=45.0,
     personal=_PERSONAL,
+    secret_outputs=_SECRET,
     errors=errors,
     endpoint=endpoint,
     deadline_s=lambda options: options.timeout_ms / 1000,
@@ -128,9 +133,10 @@ MANIFEST = Manifest(
         "every status from 400 fails, with `limioCompatible` none does. Output: what `response` "
         "(name: JMESPath) picks from the reply, by default its texts, numbers and flags, and "
         "the reply itself as `body` when it has at most 4 KiB. Outputs named like personal data "
-        "(`body`, `name`, `email` ...) are sealed in the log. Its compensation sends the same "
-        "body, with its own output in `context`, to `undo`, an endpoint at the same host; what is "
-        "undone already is answered 404, 410 or like the first time."
+        "(`body`, `name`, `email` ...) or secrets (`password`, `token` ...) are sealed in the log. "
+        "Its compensation sends the same body, with its own output in `context`, to `undo`, an "
+        "endpoint at the same host; what is undone already is answered 404, 410 or like the first "
+        "time."
     ),
 )
 

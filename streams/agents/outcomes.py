@@ -108,8 +108,8 @@ class Outcomes:
     async def _sealed(
         self, order: Order, step: WaybillStep, output: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], tuple[Sealed, ...]]:
-        personal = self._with.addressing.registry.get(step.plugin).manifest.personal
-        hidden = {name: output[name] for name in personal if name in output}
+        manifest = self._with.addressing.registry.get(step.plugin).manifest
+        hidden = {name: output[name] for name in manifest.sealed_outputs if name in output}
         if not hidden:
             return output, ()
         subject = next((part.subject for part in order.accepted.sealed), order.id)

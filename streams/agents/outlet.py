@@ -2,34 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
 
-import orjson
-
-from projections.outgoing import AnotherOutletError, Batch, Outgoing, OutgoingEvents
-from projections.shapes import order_shape
+from projections.outgoing import AnotherOutletError, Batch, OutgoingEvents
 from projections.store import Store, StoreError
-from schemas.events import (
-    CompensationFailed,
-    CompensationSucceeded,
-    Event,
-    Fact,
-    StepDeferred,
-    StepFailed,
-    StepInDoubt,
-    StepSkipped,
-    StepSucceeded,
-)
-from streams.core.order import Order, State
+from streams.agents.publication import Published, records_of
 from streams.topics import Topics
 
 log = logging.getLogger(__name__)
-
-_Outbound: TypeAlias = tuple[str, bytes, bytes, list[tuple[str, bytes]]]
-"""Topic, key, value, headers."""
 
 Send: TypeAlias = Callable[
     [str, bytes, bytes, list[tuple[str, bytes]]], Awaitable[Awaitable[object]]
@@ -42,28 +23,6 @@ _BUSY_S = 0.05
 _IDLE_S = 0.25
 _FAILING_S = 3.0
 _SLOWER = 1.3
-
-_STEPS: Mapping[type[Fact], str] = {
-    StepSucceeded: "step_succeeded",
-    StepFailed: "step_failed",
-    StepInDoubt: "step_in_doubt",
-    StepSkipped: "step_skipped",
-    StepDeferred: "step_deferred",
-    CompensationSucceeded: "step_compensated",
-    CompensationFailed: "step_compensation_failed",
-}
-_DOCUMENTS = 2_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """What subscribers get to see: step results or not, and which outputs never.
-
-    `secrets` are the members of a plugin's output that nobody outside sees, by plugin.
-    """
-
-    step_results: bool = False
-    secrets: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 class Outlet:
@@ -112,7 +71,7 @@ class Outlet:
             await self._send(topic, key, value, headers)
             for _, batch in sorted(batches.items())
             for outgoing in batch.outgoing
-            for topic, key, value, headers in self._records(outgoing)
+            for topic, key, value, headers in records_of(outgoing, self._topics, self._published)
         ]
         await asyncio.gather(*acknowledged)
         await asyncio.to_thread(self._advance, batches)
@@ -142,78 +101,6 @@ class Outlet:
         moves = {p: (known.get(p, -1), batch.upto) for p, batch in batches.items()}
         self._events.advance(moves)
         known.update({partition: end for partition, (_, end) in moves.items()})
-
-    def _records(self, outgoing: Outgoing) -> list[_Outbound]:
-        news = outgoing.news
-        step = _STEPS.get(type(outgoing.event.fact)) if self._published.step_results else None
-        if news is None and step is None:
-            return []
-        key = outgoing.after.lane.encode()
-        value = orjson.dumps(published_order(outgoing.after, self._published.secrets))
-        records: list[_Outbound] = []
-        if step is not None:
-            headers = cloud_event_headers(
-                outgoing.event, f"{outgoing.event.envelope.event_id}-step", step
-            )
-            records.append((self._topics.order_updates, key, value, headers))
-        if news is not None:
-            headers = cloud_event_headers(outgoing.event, outgoing.event.envelope.event_id, news)
-            records += [(topic, key, value, headers) for topic in self._topics_of(outgoing.ends)]
-        return records
-
-    def _topics_of(self, end: State | None) -> list[str]:
-        if end is None:
-            return [self._topics.order_updates]
-        ends = self._topics
-        last = ends.order_completed if end is State.COMPLETED else ends.order_failed
-        return [ends.order_updates, last]
-
-
-def cloud_event_headers(event: Event, ce_id: str, kind: str) -> list[tuple[str, bytes]]:
-    """CloudEvents 1.0 for Kafka, binary mode.
-
-    A change of state has the id of its event; a step's result beside it needs one of its own.
-    """
-    envelope = event.envelope
-    attributes = {
-        "ce_specversion": "1.0",
-        "ce_id": ce_id,
-        "ce_type": f"waybill.order.{kind}.v1",
-        "ce_source": f"/tenants/{envelope.tenant}",
-        "ce_subject": envelope.order_id,
-        "ce_time": envelope.occurred_at.isoformat(),
-        "ce_partitionkey": envelope.lane,
-        "content-type": "application/json",
-    }
-    if envelope.trace is not None:
-        attributes["ce_traceparent"] = envelope.trace
-    return [(name, value.encode()) for name, value in attributes.items()]
-
-
-def published_order(order: Order, secrets: Mapping[str, Collection[str]]) -> dict[str, Any]:
-    """The Order shape with its items and context; sealed sections are not in it.
-
-    Of steps that an amendment has taken out nobody knows any more what is secret.
-    """
-    plugins = {step.id: step.plugin for step in order.accepted.waybill}
-    context = {
-        step: {
-            name: value
-            for name, value in output.items()
-            if name not in secrets.get(plugins[step], ())
-        }
-        for step, output in order.context.items()
-        if step in plugins
-    }
-    return {**order_shape(order), "items": _items(order.accepted.document), "context": context}
-
-
-@lru_cache(maxsize=_DOCUMENTS)
-def _items(document: str) -> orjson.Fragment:
-    """The items as JSON, ready to be written into each of an order's publications."""
-    read = orjson.loads(document)
-    items = read.get("orderItems") if isinstance(read, dict) else None
-    return orjson.Fragment(orjson.dumps(items or []))
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

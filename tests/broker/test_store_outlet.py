@@ -27,8 +27,9 @@ from schemas.events import (
     StepSkipped,
     StepSucceeded,
 )
-from streams.agents.outlet import Outlet, Published
+from streams.agents.outlet import Outlet
 from streams.agents.projector import Projector
+from streams.agents.publication import Published
 from streams.core.order import Order, State
 from streams.topics import Topics
 from tests.full_histories import applied, full_history
@@ -162,7 +163,7 @@ async def test_an_end_is_published_once_for_each_run(store: Store, history: Hist
 async def test_an_update_shows_the_order_as_it_was_then(store: Store, history: History) -> None:
     project(store, history)
     wire = Wire()
-    await everything(Outlet(store, TOPICS, wire.send, Published(step_results=True)))
+    await everything(Outlet(store, TOPICS, wire.send, Published(step_results=lambda _: True)))
     sent = {
         h["ce_id"]: (h, orjson.loads(v)) for t, _, v, h in wire.records if t == TOPICS.order_updates
     }
@@ -182,8 +183,56 @@ async def test_an_update_shows_the_order_as_it_was_then(store: Store, history: H
             assert shown["updated"] == order.updated.isoformat()
             known = {step.id for step in order.accepted.waybill}
             assert shown["context"] == {s: o for s, o in order.context.items() if s in known}
-            assert shown["items"] == orjson.loads(order.accepted.document)["orderItems"]
+            assert shown["sequence"] == order.sequence
+            document = orjson.loads(order.accepted.document)
+            assert shown["items"] == document.pop("orderItems")
+            assert shown.get("document", document) == document
+            if ce_id.endswith("-step"):
+                assert shown["step"]["id"] == event.fact.step
+                assert shown["step"]["attempt"] == event.fact.attempt
     assert len(sent) == len(changes) + steps
+
+
+async def test_what_an_update_leaves_out_shows_in_its_sequence(
+    store: Store, history: History
+) -> None:
+    project(store, history)
+    wire = Wire()
+    for _ in range(3):  # each outlet folds anew what it has not seen itself
+        await Outlet(store, TOPICS, wire.send, Published(step_results=lambda _: True)).publish()
+    await everything(Outlet(store, TOPICS, wire.send, Published(step_results=lambda _: True)))
+    told: dict[str, int] = {}
+    for topic, _, value, headers in wire.records:
+        shown, order = orjson.loads(value), headers["ce_subject"]
+        if topic == TOPICS.order_updates:
+            assert shown["previous_sequence"] == told.get(order)
+            if "step_" not in headers["ce_type"]:
+                told[order] = shown["sequence"]
+    assert told.keys() == history.orders.keys()
+
+
+async def test_step_results_go_out_for_the_tenants_that_want_them(
+    store: Store, history: History
+) -> None:
+    project(store, history)
+    wire = Wire()
+    await everything(
+        Outlet(store, TOPICS, wire.send, Published(step_results=lambda t: t == "tenant-1"))
+    )
+    told = {h["ce_source"] for _, _, _, h in wire.records if "step_" in h["ce_type"]}
+    assert told == {"/tenants/tenant-1"}
+
+
+async def test_what_the_order_asks_for_goes_along_when_it_is_new_and_when_it_is_looked_at(
+    store: Store, history: History
+) -> None:
+    project(store, history)
+    wire = Wire()
+    await everything(Outlet(store, TOPICS, wire.send))
+    kinds = {headers["ce_type"].split(".")[2] for _, _, _, headers in wire.records}
+    with_it = {h["ce_type"].split(".")[2] for _, _, v, h in wire.records if b'"document":' in v}
+    expected = {"accepted", "amended", "in_doubt", "completed", "failed", "cancelled"}
+    assert with_it == expected & kinds == expected
 
 
 async def test_declared_secrets_and_sealed_sections_stay_inside(

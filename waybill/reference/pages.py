@@ -169,8 +169,8 @@ def _connector(one: Connector) -> str:
     facts = [f"At most {manifest.timeout_s:g} s for a step."]
     if manifest.deadline_s is not None:
         facts = ["The options say how long a step may take."]
-    if manifest.personal:
-        facts.append(f"Sealed outputs: {', '.join(map(code, manifest.personal))}.")
+    if manifest.sealed_outputs:
+        facts.append(f"Sealed outputs: {', '.join(map(code, manifest.sealed_outputs))}.")
     if one.previewer is not None:
         facts.append("It previews orders.")
     options = f"### Options of {one.name}\n\n{members(manifest.options, nested=True)}"
