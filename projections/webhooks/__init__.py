@@ -1,0 +1,1 @@
+"""What is to be delivered to subscribers' endpoints, and what became of it; never rebuilt."""
