@@ -192,7 +192,7 @@ class Queries:
     def stages(self, tenant: str) -> list[dict[str, Any]]:
         """Counts of each stage since the beginning of the log; durations in milliseconds."""
         with self._store.reading() as (connection, tables):
-            columns = tables.statistics.c
+            columns = tables.statistics.totals.c
             rows = connection.execute(
                 select(columns.plugin, *(func.sum(columns[name]).label(name) for name in COUNTS))
                 .where(columns.tenant == tenant)

@@ -26,7 +26,12 @@ from projections.commands import (
     commands_table,
 )
 from projections.orders import OrdersView, orders_bulk, orders_table
-from projections.statistics import StatisticsView, statistics_bulk, statistics_table
+from projections.statistics import (
+    StatisticsTables,
+    StatisticsView,
+    statistics_bulks,
+    statistics_tables,
+)
 from projections.timeline import TimelineView, timeline_bulk, timeline_table
 
 MEANING = 2
@@ -42,7 +47,7 @@ class ViewSet:
     orders: Table
     timeline: Table
     attention: Table
-    statistics: Table
+    statistics: StatisticsTables
     commands: Table
 
 
@@ -56,7 +61,7 @@ def view_set(set_id: int) -> ViewSet:
         orders=orders_table(metadata, prefix),
         timeline=timeline_table(metadata, prefix),
         attention=attention_table(metadata, prefix),
-        statistics=statistics_table(metadata, prefix),
+        statistics=statistics_tables(metadata, prefix),
         commands=commands_table(metadata, prefix),
     )
 
@@ -82,7 +87,7 @@ def view_makers(tables: ViewSet, dialect: Dialect) -> tuple[Callable[[], View], 
             attention_bulk(tables.attention, dialect),
             attention_removal(tables.attention),
         ),
-        partial(StatisticsView, statistics_bulk(tables.statistics, dialect)),
+        partial(StatisticsView, statistics_bulks(tables.statistics, dialect)),
         partial(
             CommandsView,
             commands_bulk(tables.commands, dialect),
