@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from streams.core.webhooks.egress import AllowList
 from streams.kafka.security import MECHANISMS, PROTOCOLS, KafkaSecurity
 
 _T = TypeVar("_T", bound=str)
@@ -44,6 +45,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("WAYBILL_API_KEYS", "", "File of hashed API keys; needed to listen beyond loopback"),
     Variable("WAYBILL_API_KEY", "", "The key that the command line sends to the API"),
     Variable("WAYBILL_SANDBOX", "127.0.0.1:8490", "Where the sandbox partners listen"),
+    Variable(
+        "WAYBILL_WEBHOOK_ALLOW",
+        "",
+        "Receivers of webhooks that need not be public: host[:port], address or network, by commas",
+    ),
     Variable("WAYBILL_METRICS", "", "Where a process serves /livez, /readyz and /metrics"),
     Variable("WAYBILL_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT", " | ".join(PROTOCOLS)),
     Variable("WAYBILL_KAFKA_SASL_MECHANISM", "PLAIN", " | ".join(MECHANISMS)),
@@ -114,6 +120,7 @@ class Settings:
     sandbox: Address
     metrics: Address | None
     kafka_security: KafkaSecurity
+    webhook_allow: str = ""
     api_key: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -136,6 +143,7 @@ class Settings:
             sandbox=_address(values, "WAYBILL_SANDBOX"),
             metrics=_address(values, "WAYBILL_METRICS") if "WAYBILL_METRICS" in values else None,
             kafka_security=_security(values),
+            webhook_allow=_webhook_allow(values),
             api_key=_api_key(values),
         )
 
@@ -277,6 +285,19 @@ def _api_key(values: Mapping[str, str]) -> str | None:
     if text is not None and not re.fullmatch(r"[!-~]{1,400}", text):
         remedy = "Set it to a key as `waybill keys new` printed it"
         raise _invalid("WAYBILL_API_KEY", "not an API key", remedy)
+    return text
+
+
+def _webhook_allow(values: Mapping[str, str]) -> str:
+    text = values.get("WAYBILL_WEBHOOK_ALLOW", "")
+    try:
+        AllowList.parsed(text)
+    except ValueError as problem:
+        raise _invalid(
+            "WAYBILL_WEBHOOK_ALLOW",
+            f"{problem.args[0]!r} is neither a host nor an address nor a network",
+            "Write host, host:port, 10.0.0.0/8 or [fd00::1]:8443, several parted by commas",
+        ) from None
     return text
 
 

@@ -158,6 +158,8 @@ def children(settings: Settings, bootstrap: str) -> list[Child]:
         # Unset stays unset: each process then takes what we ship, which follows the sandbox.
         "WAYBILL_CONFIG": str(settings.config or ""),
         "WAYBILL_CONNECTIONS": str(settings.connections or ""),
+        # Else nothing on this machine could receive a webhook, and the sandbox is there to.
+        "WAYBILL_WEBHOOK_ALLOW": settings.webhook_allow or settings.sandbox.url.split("//")[1],
         "WAYBILL_METRICS": "",
         "PYTHONSAFEPATH": "1",
     }

@@ -44,8 +44,9 @@ class Secret:
 class Endpoint:
     """Where webhooks go, and which. `events` are names or patterns of types.
 
-    `rate_limit` counts deliveries per second of the whole deployment. `generation` rises when it
-    is enabled anew: whatever disabled an older generation no longer counts.
+    `secrets` stand newest first. `rate_limit` counts deliveries per second of the whole
+    deployment. `generation` rises when it is enabled anew: whatever disabled an older generation
+    no longer counts.
     """
 
     id: str
@@ -141,14 +142,23 @@ def sealed_secret(
     keys: TenantKeys, endpoint: str, secret_id: str, key: SigningKey, nonce: bytes
 ) -> bytes:
     """The key's bytes under the tenant's, for that endpoint alone."""
-    return seal_webhook(keys, f"{endpoint}/secret/{secret_id}", key.secret, nonce)
+    return seal_webhook(keys, _secret_place(endpoint, secret_id), key.secret, nonce)
 
 
-def signing_keys(keys: TenantKeys, endpoint: Endpoint, now: datetime) -> tuple[SigningKey, ...]:
-    """What deliveries at `now` are signed with. `UnsealingError` under another tenant's key."""
+def _secret_place(endpoint: str, secret_id: str) -> str:
+    return f"{endpoint}/secret/{secret_id}"
+
+
+def opened_secrets(keys: TenantKeys, endpoint: Endpoint) -> tuple[tuple[Secret, SigningKey], ...]:
+    """All secrets with their keys, the newest first. `UnsealingError` under another's key."""
     return tuple(
-        SigningKey(one.kind, unseal_webhook(keys, f"{endpoint.id}/secret/{one.id}", one.sealed))
-        for one in endpoint.valid_secrets(now)
+        (
+            one,
+            SigningKey(
+                one.kind, unseal_webhook(keys, _secret_place(endpoint.id, one.id), one.sealed)
+            ),
+        )
+        for one in endpoint.secrets
     )
 
 

@@ -1,0 +1,146 @@
+"""The endpoints of all tenants, as `webhook-endpoints` has them, with their secrets at hand."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from streams.core.sealing import TenantKeys, UnsealingError
+from streams.core.webhooks.endpoint import (
+    Deleted,
+    Endpoint,
+    Secret,
+    UnreadableEndpointError,
+    clear_headers,
+    endpoint_from,
+    opened_secrets,
+)
+from streams.core.webhooks.signing import SigningKey
+from streams.kafka.admin import Cluster
+from streams.kafka.following import Following
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Opened:
+    """An endpoint's secrets in clear, as one revision has them."""
+
+    revision: int
+    secrets: tuple[tuple[Secret, SigningKey], ...]
+    headers: Mapping[str, str]
+
+
+class EndpointBook:
+    """Reads the topic from its beginning and stays at its end. For one event loop.
+
+    Of two records of the same revision the first holds, and nothing follows a deletion: whoever
+    writes learns by `expect` whether another was first.
+    """
+
+    def __init__(self, cluster: Cluster, topic: str, keys: Mapping[str, TenantKeys]) -> None:
+        self._keys = keys
+        self._held: dict[str, Endpoint | Deleted] = {}
+        self._of: dict[str, tuple[Endpoint, ...]] = {}
+        self._opened: dict[str, _Opened] = {}
+        self._expected: defaultdict[str, list[tuple[Endpoint | Deleted, asyncio.Future[bool]]]] = (
+            defaultdict(list)
+        )
+        self._following = Following(
+            topic, cluster.bootstrap, cluster.security.client_options(), self.take
+        )
+        self.start = self._following.start
+        self.close = self._following.stop
+        self.caught_up = self._following.caught_up
+
+    @property
+    def known(self) -> bool:
+        """Whether all that was there at the start has been read."""
+        return self._following.is_caught_up
+
+    def of(self, tenant: str) -> Sequence[Endpoint]:
+        """The tenant's endpoints, disabled ones too, the oldest first."""
+        return self._of.get(tenant, ())
+
+    def get(self, endpoint_id: str) -> Endpoint | None:
+        """The endpoint; None where there is none, or none any more."""
+        held = self._held.get(endpoint_id)
+        return held if isinstance(held, Endpoint) else None
+
+    def holds(self, endpoint_id: str) -> Endpoint | Deleted | None:
+        """What the topic says of that id; None for an id that was never used."""
+        return self._held.get(endpoint_id)
+
+    def signing_keys(self, endpoint: Endpoint, now: datetime) -> Sequence[SigningKey]:
+        """What a delivery at `now` is signed with, the newest first.
+
+        `UnsealingError` where the tenant's key is missing or is another one.
+        """
+        return [
+            key
+            for secret, key in self._open(endpoint).secrets
+            if secret.expires is None or secret.expires > now
+        ]
+
+    def headers(self, endpoint: Endpoint) -> Mapping[str, str]:
+        """The endpoint's own headers as they are sent. `UnsealingError` as `signing_keys`."""
+        return self._open(endpoint).headers
+
+    def expect(self, record: Endpoint | Deleted) -> asyncio.Future[bool]:
+        """To be asked before the record is written: whether it holds, once it was read back."""
+        future = asyncio.get_running_loop().create_future()
+        waiting = self._expected[record.id]
+        waiting.append((record, future))
+        future.add_done_callback(lambda _: self._forget(record.id))
+        return future
+
+    def take(self, value: bytes | None) -> None:
+        """The next record; what cannot be read changes nothing."""
+        if value is None:
+            return
+        try:
+            record = endpoint_from(value)
+        except UnreadableEndpointError:
+            log.error("a record of webhook-endpoints is not understood")  # noqa: TRY400 (the record is at fault, not the code)
+            return
+        holds = self._applies(record)
+        if holds:
+            self._held[record.id] = record
+            self._opened.pop(record.id, None)
+            self._of[record.tenant] = self._sorted(record.tenant)
+        for expected, future in self._expected.get(record.id, ()):
+            if expected == record and not future.done():
+                future.set_result(holds or self._held[record.id] == record)
+
+    def _applies(self, record: Endpoint | Deleted) -> bool:
+        held = self._held.get(record.id)
+        if held is None or isinstance(held, Deleted) or isinstance(record, Deleted):
+            return not isinstance(held, Deleted)
+        return record.revision > held.revision
+
+    def _sorted(self, tenant: str) -> tuple[Endpoint, ...]:
+        mine = (one for one in self._held.values() if one.tenant == tenant)
+        found = [one for one in mine if isinstance(one, Endpoint)]
+        return tuple(sorted(found, key=lambda one: (one.created, one.id)))
+
+    def _open(self, endpoint: Endpoint) -> _Opened:
+        opened = self._opened.get(endpoint.id)
+        if opened is not None and opened.revision == endpoint.revision:
+            return opened
+        keys = self._keys.get(endpoint.tenant)
+        if keys is None:
+            raise UnsealingError(f"there is no key for tenant {endpoint.tenant}")
+        opened = _Opened(
+            endpoint.revision, opened_secrets(keys, endpoint), clear_headers(keys, endpoint)
+        )
+        self._opened[endpoint.id] = opened
+        return opened
+
+    def _forget(self, endpoint_id: str) -> None:
+        left = [one for one in self._expected[endpoint_id] if not one[1].done()]
+        if left:
+            self._expected[endpoint_id] = left
+        else:
+            del self._expected[endpoint_id]
