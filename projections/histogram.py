@@ -18,24 +18,19 @@ def bucket_of(milliseconds: int) -> int:
 
 
 def percentile(counts: Sequence[int], share: float) -> float | None:
-    """Milliseconds below which that share of the durations lies; None where there are none.
+    """Milliseconds in the middle of the bucket below which that share lies: at most a fifth off.
 
-    Read off within its bucket, so it is at most a fifth off.
+    None where there are no durations.
     """
-    total = sum(counts)
-    if not total:
-        return None
-    rank = share * total
-    below = 0
+    left = share * sum(counts)
     for bucket, count in enumerate(counts):
-        if count and below + count >= rank:
-            return round(_within(bucket, (rank - below) / count), 1)
-        below += count
-    raise AssertionError("the last bucket reaches every rank")
+        left -= count
+        if count and left <= 0:
+            return round(_middle(bucket), 1)
+    return None
 
 
-def _within(bucket: int, share: float) -> float:
-    if bucket == 0:
-        return share
-    low: float = 2 ** ((bucket - 1) / 2)
-    return low * 2 ** (share / 2)
+def _middle(bucket: int) -> float:
+    """By ratio, so that both ends of the bucket are as far off."""
+    middle: float = 2 ** ((bucket - 0.5) / 2) if bucket else 0.5
+    return middle

@@ -30,7 +30,6 @@ from schemas.events import (
     StepSucceeded,
 )
 from schemas.steps import Failure
-from streams.core.order import Order
 
 COUNTS = (
     "attempts",
@@ -207,7 +206,7 @@ class StatisticsView:
 
 
 def _key(change: Change, name: str) -> _Hour:
-    order: Order = change.after
+    order = change.after
     hour = (change.event.envelope.occurred_at - EPOCH) // _HOUR
     mode = indexable(order.accepted.mode)
     return order.tenant, hour, indexable(name), mode, parted(change.place)[0]

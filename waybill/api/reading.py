@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from projections.queries import KnownOrder, Matching, OrderFilters
+from projections.statistics_queries import Span
 from projections.store import StoreError
 from streams.core.order import Order
 from waybill.api.problems import STORE_UNAVAILABLE, ApiProblem
@@ -93,6 +94,9 @@ class Reading(Protocol):
 
     def stage_states(self, tenant: str, now: datetime) -> Sequence[Mapping[str, Any]]:
         """What each worker said last about each stage."""
+
+    def statistics(self, tenant: str, span: Span) -> Sequence[Mapping[str, Any]]:
+        """Counts, durations and causes of errors, by interval and name."""
 
     def events_after(self, tenant: str, vector: Mapping[int, int], limit: int) -> Followed:
         """The tenant's next events behind the vector, at most `limit` of each partition."""

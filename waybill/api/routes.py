@@ -5,6 +5,7 @@ from waybill.api.auth import Scope
 from waybill.api.call import Answer, Route
 from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
+from waybill.api.statistics_routes import STATISTICS
 
 _ORDER_HEADERS = {
     "Idempotency-Key": "Stands in for the order's identity where `external_id` is missing",
@@ -337,6 +338,7 @@ ROUTES: tuple[Route, ...] = (
     *_ORDERS,
     *LIMIO,
     *OPERATING,
+    *STATISTICS,
     *_TENANT,
     *_REGISTRY,
     *_HEALTH,

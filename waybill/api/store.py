@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 from projections.process_events import Entry
 from projections.queries import OrderFilters, Queries, conditions
 from projections.stage_states import StageStates
+from projections.statistics_queries import StatisticsQueries
 from projections.store import Store, applied_offsets
 from projections.tables import parted, place_of
 from projections.timeline_shape import timeline_entry
@@ -20,7 +21,7 @@ from waybill.api.reading import Followed, Standing
 _AT_ONCE = 500
 
 
-class StoreReading(Queries):
+class StoreReading(Queries, StatisticsQueries):
     """All that `Reading` asks for."""
 
     def __init__(self, store: Store) -> None:
