@@ -112,6 +112,7 @@ def published_order(outgoing: Outgoing, secrets: Mapping[str, Collection[str]]) 
         **order_shape(order),
         "sequence": order.sequence,
         "previous_sequence": outgoing.previous,
+        "effective_date": order.accepted.effective_date,
         "items": _document(order.accepted.document)[0],
         "context": context,
     }

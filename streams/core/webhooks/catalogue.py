@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final, TypeAlias
 
-from schemas.orders import ORDER_TYPES
+from streams.core.webhooks.accepted import OWN_PAYLOADS
 from streams.core.webhooks.updates import Update
 
 _Names: TypeAlias = tuple[str, ...]
@@ -13,19 +13,29 @@ _Names: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventType:
-    """One type of webhook. `personal`: a full body can hold personal data, for those who may."""
+    """One type of webhook. `personal`: its full body has personal data, for those who may."""
 
     name: str
     group: str
     title: str
     description: str
-    personal: bool = True
+    personal: bool
 
 
 def types_of(update: Update) -> Sequence[str]:
     """The names of the types that the update is sent as; none where it is of none."""
     found = _TYPES_OF.get(update.kind, ())
     return found if isinstance(found, tuple) else found(update.data)
+
+
+def holds_personal(name: str, update: Update) -> bool:
+    """Whether the full body of that type for the update has personal sections to offer."""
+    return TYPES[name].personal and update.kind.startswith("order.")
+
+
+def wants_step_results(patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns means the result of a step."""
+    return any(matches(patterns, f"step.{result}") for result in _STEPS)
 
 
 def matches(patterns: Iterable[str], name: str) -> bool:
@@ -58,6 +68,7 @@ _STATES: Final[Mapping[str, str]] = {
     "amended": "A person has changed what it says, or its waybill",
     "reopened": "The next run of a failed order has begun",
 }
+_WITH_DOCUMENT = frozenset({"accepted", "in_doubt", "completed", "failed", "cancelled", "amended"})
 _STEPS: Final[Mapping[str, str]] = {
     "succeeded": "The step is done",
     "failed": "An attempt failed; `next_attempt` says whether another one follows",
@@ -112,17 +123,20 @@ _RESULTS: Final[Mapping[str, tuple[str, str]]] = {
         ),
     ),
 }
+_IMPERSONAL = frozenset(
+    {"subscription_created", "entitlements_updated", "checkout_initiated", "cancel_attempted"}
+)
 _ADDED: Final[Mapping[str, str]] = {
     "change_payment": "limio.payment_method_added",
     "change_address": "limio.address_added",
 }
-_BAD = frozenset({"failed", "in_doubt", "compensation_failed"})
+BAD_STEPS = frozenset({"failed", "in_doubt", "compensation_failed"})
 _ENTITLEMENTS = "entitlements"
 
 
 def has_failures(order: Mapping[str, Any]) -> bool:
     """Whether a step of the order stands as failed, or nobody knows how."""
-    return any(step["status"] in _BAD for step in order["steps"])
+    return any(step["status"] in BAD_STEPS for step in order["steps"])
 
 
 def is_known_customer(order: Mapping[str, Any]) -> bool:
@@ -133,8 +147,8 @@ def is_known_customer(order: Mapping[str, Any]) -> bool:
 def entitlements_of(order: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """What the step for entitlements handed on, if it changed anything."""
     for step in order["steps"]:
-        output = order["context"].get(step["id"])
-        if step["name"] == _ENTITLEMENTS and output and ("granted" in output or "ended" in output):
+        output = order["context"].get(step["id"], {})
+        if step["name"] == _ENTITLEMENTS and (output.get("granted") or output.get("ended")):
             return dict(output)
     return None
 
@@ -147,7 +161,7 @@ def _accepted(order: Mapping[str, Any]) -> _Names:
 
 
 def _own_of(order_type: str) -> _Names:
-    return (f"accepted.{order_type}",) if order_type in ORDER_TYPES else ()
+    return (f"accepted.{order_type}",) if order_type in OWN_PAYLOADS else ()
 
 
 def _completed(order: Mapping[str, Any]) -> _Names:
@@ -182,38 +196,37 @@ _TYPES_OF: Mapping[str, _Names | Callable[[Mapping[str, Any]], _Names]] = {
 
 def _all() -> Iterable[EventType]:
     for state, said in _STATES.items():
-        yield _type("order", state, said)
+        yield _type("order", state, said, personal=state in _WITH_DOCUMENT)
     for result, said in _STEPS.items():
-        yield _type("step", result, said, personal=False)
-    for order_type in ORDER_TYPES:
-        yield _type(
-            "accepted",
-            order_type,
-            f"An order of type `{order_type}` is taken, whatever becomes of it",
-        )
+        yield _type("step", result, said)
+    for order_type, own in OWN_PAYLOADS.items():
+        said = f"An order of type `{order_type}` is taken, whatever becomes of it"
+        yield _type("accepted", order_type, said, personal=bool(own.personal))
     for order_type, (name, title) in _AT_ACCEPTANCE.items():
-        yield EventType(
-            name=f"limio.{name}",
-            group="limio",
-            title=title,
-            description=f"An order of type `{order_type}` is taken, whatever becomes of it",
-        )
+        said = f"An order of type `{order_type}` is taken, whatever becomes of it"
+        yield _limio(name, title, said)
     for name, (title, said) in {**_RESULTS, **_JOURNEYS}.items():
-        yield EventType(name=f"limio.{name}", group="limio", title=title, description=said)
-    yield _type("webhook", "test", "Somebody tries the endpoint", personal=False)
+        yield _limio(name, title, said)
+    yield _type("webhook", "test", "Somebody tries the endpoint")
     yield _type(
         "webhook",
         "endpoint_disabled",
         "Another endpoint of the tenant gets nothing any more: it said that it is gone, or failed "
         "for days",
-        personal=False,
     )
 
 
-def _type(group: str, name: str, said: str, *, personal: bool = True) -> EventType:
+def _type(group: str, name: str, said: str, *, personal: bool = False) -> EventType:
     title = f"{group} {name.replace('_', ' ')}".capitalize()
     return EventType(
         name=f"{group}.{name}", group=group, title=title, description=said, personal=personal
+    )
+
+
+def _limio(name: str, title: str, said: str) -> EventType:
+    personal = name not in _IMPERSONAL
+    return EventType(
+        name=f"limio.{name}", group="limio", title=title, description=said, personal=personal
     )
 
 
