@@ -4,14 +4,17 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
+from plugins.registry import Registry
 from streams.agents.fate import guarded
 from streams.agents.outlet import Outlet
 from streams.agents.projecting import ProjectingReader
 from streams.agents.projector import Projector
+from streams.agents.webhooks.endpoints import EndpointBook
 from streams.app import build_app
 from streams.kafka.writer import Headers
 from waybill import clock, rebuilding
 from waybill.core import open_core
+from waybill.publishing import published
 from waybill.running import Ending, run
 from waybill.serving import serve_probes
 from waybill.settings import Settings
@@ -66,7 +69,10 @@ async def _outlet(settings: Settings, ending: Ending) -> None:
     async def send(topic: str, key: bytes, value: bytes, headers: Headers) -> Awaitable[object]:
         return writer.append(topic, key, value, headers)
 
-    outlet = Outlet(core.store, core.topics, send)
+    book = EndpointBook(core.cluster, core.topics.webhook_endpoints, core.keys)
+    book.start()
+    await book.caught_up()
+    outlet = Outlet(core.store, core.topics, send, published(settings, Registry.found(), book))
     stop = asyncio.Event()
     probes = await serve_probes(settings.metrics, lambda: True)
     publishing = guarded(outlet.run(stop), ending.fatal)
@@ -75,6 +81,7 @@ async def _outlet(settings: Settings, ending: Ending) -> None:
     await ending.wait()
     stop.set()
     await asyncio.wait({publishing}, timeout=DRAIN_S)
+    await book.close()
     await writer.stop()
     if probes is not None:
         await probes.cleanup()

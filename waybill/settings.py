@@ -50,6 +50,7 @@ VARIABLES: tuple[Variable, ...] = (
         "",
         "Receivers of webhooks that need not be public: host[:port], address or network, by commas",
     ),
+    Variable("WAYBILL_STEP_RESULTS", "off", "on: publish results of steps, wanted or not"),
     Variable("WAYBILL_METRICS", "", "Where a process serves /livez, /readyz and /metrics"),
     Variable("WAYBILL_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT", " | ".join(PROTOCOLS)),
     Variable("WAYBILL_KAFKA_SASL_MECHANISM", "PLAIN", " | ".join(MECHANISMS)),
@@ -121,6 +122,7 @@ class Settings:
     metrics: Address | None
     kafka_security: KafkaSecurity
     webhook_allow: str = ""
+    step_results: bool = False
     api_key: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -144,6 +146,7 @@ class Settings:
             metrics=_address(values, "WAYBILL_METRICS") if "WAYBILL_METRICS" in values else None,
             kafka_security=_security(values),
             webhook_allow=_webhook_allow(values),
+            step_results=_choice(values, "WAYBILL_STEP_RESULTS", ("ON", "OFF")) == "ON",
             api_key=_api_key(values),
         )
 
