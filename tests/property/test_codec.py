@@ -16,6 +16,7 @@ from avro.schema import parse as apache_parse
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from schemas import codec
 from schemas.codec import HEADER, Memo, UndecodableError, decode, encode
 from schemas.events import Event, Fact
 from schemas.registry import ORDER_EVENTS, latest
@@ -39,6 +40,37 @@ def unreadable(value: bytes) -> str | None:
 def test_what_is_written_is_read_back(written: Event) -> None:
     assert decode(encode(written)) == written
     assert encode(decode(encode(written))) == encode(written)
+
+
+def thoroughly(value: bytes) -> Event | str:
+    """What the reader that walks the schema makes of it: an event, or the code of a refusal."""
+    try:
+        return codec._decoded(value)
+    except UndecodableError as problem:
+        return problem.code
+
+
+@often
+@given(EVENTS)
+def test_the_compiled_reader_reads_what_is_written(written: Event) -> None:
+    _, read_envelope, read_fact = codec._latest_readers()
+    value = encode(written)
+    envelope, at = read_envelope(value, HEADER.size)
+    fact, at = read_fact[value[at]](value, at + 1)
+    assert (Event(envelope, fact), at) == (written, len(value))
+
+
+@often
+@given(EVENTS, st.data())
+def test_both_readers_agree_on_whatever_the_bytes_are(written: Event, data: st.DataObject) -> None:
+    value = bytearray(encode(written))
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(HEADER.size, len(value) - 1))
+        value[at] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):
+        del value[data.draw(st.integers(HEADER.size, len(value))) :]
+    found = unreadable(bytes(value)) or decode(bytes(value))
+    assert repr(found) == repr(thoroughly(bytes(value)))  # a number that is none equals nothing
 
 
 @often
