@@ -55,6 +55,7 @@ class DeliveryFilters:
     order: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    ids: Sequence[str] | None = None
 
 
 Chosen: TypeAlias = DeliveryFilters | Sequence[str]
@@ -316,6 +317,8 @@ def _conditions(filters: DeliveryFilters) -> list[ColumnElement[bool]]:
         (_D.type, filters.type),
     )
     conditions = [column == indexable(value) for column, value in named if value is not None]
+    if filters.ids is not None:
+        conditions.append(_D.id.in_([indexable(one) for one in filters.ids]))
     if filters.order is not None:
         conditions.append(_D.lane == indexable(filters.order))
     if filters.status == PENDING:
