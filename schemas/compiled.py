@@ -21,19 +21,20 @@ UNUSUAL = (ValueError, IndexError, KeyError, TypeError, OverflowError, struct.er
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MORE = 0x80
-_LONGEST = 9
+_LONGEST = 10
+_TOO_LARGE = 1 << 64
 _LENGTHS = tuple(None if byte & (_MORE | 1) else byte >> 1 for byte in range(256))
 _NUMBERS = tuple(None if byte & _MORE else (byte >> 1) ^ -(byte & 1) for byte in range(256))
 _FLAGS = {0: False, 1: True}
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A number of several bytes, as long as it has at most 63 bits."""
+    """A number of several bytes and at most 64 bits."""
     found = 0
     for place in range(_LONGEST):
         byte = data[at + place]
         found |= (byte & ~_MORE) << 7 * place
-        if byte < _MORE:
+        if byte < _MORE and found < _TOO_LARGE:
             return (found >> 1) ^ -(found & 1), at + place + 1
     raise ValueError("the number is longer than any that is written")
 
