@@ -276,7 +276,7 @@ def _attempt_shape(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _request(row: Row[Any], message: Row[Any] | None) -> dict[str, Any]:
+def _request(row: Row[Any], message: Any) -> dict[str, Any]:
     sealed = message is not None and message.subject is not None
     shown = None if message is None or sealed else orjson.loads(message.body)
     return {

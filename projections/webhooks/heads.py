@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from projections.tables import Text
-from projections.webhooks.tables import DELIVERIES, POSITIONS
+from projections.webhooks.tables import DELIVERIES, PENDING, POSITIONS
 
 
 def hold(connection: Connection, partitions: Collection[int] | None = None) -> None:
@@ -73,7 +73,8 @@ def _firsts(dialect: Dialect) -> Select[Any]:
         .where(
             waiting.lane == lanes.c.lane,
             waiting.endpoint == lanes.c.endpoint,
-            waiting.settled.is_(None),
+            # Not by `settled`: a lane is short, the index of all that is pending is not.
+            waiting.status == PENDING,
         )
         .order_by(waiting.place, waiting.n)
         .limit(1)
