@@ -23,6 +23,7 @@ from waybill.api.producing import Producer
 from waybill.api.reading import Reader, Reading
 from waybill.api.shapes import NoQuery
 from waybill.api.waiting import Watch
+from waybill.api.webhook_services import WebhookServices
 
 JSON = "application/json"
 
@@ -36,6 +37,7 @@ class ApiServices:
     previewing: Callable[[Prepared], Awaitable[Sequence[Foreseen]]]
     checks: CommandChecks
     controls: Controls
+    webhooks: WebhookServices
     plugins: Collection[str]
     kafka: Producer
     configurations: Mapping[str, Configuration]

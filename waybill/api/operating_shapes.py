@@ -167,7 +167,11 @@ class BulkProgress(_Shape):
 
 
 class AttentionCause(_Shape):
-    """Orders that stand for the same reason. Use kind, plugin and code to filter by it."""
+    """Orders that stand for the same reason. Use kind, plugin and code to filter by it.
+
+    Of the kind `webhook_endpoint` is an endpoint that was disabled: `plugin` is its id, `orders`
+    are the deliveries that wait for it.
+    """
 
     kind: str
     plugin: str

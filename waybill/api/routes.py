@@ -6,6 +6,7 @@ from waybill.api.call import Answer, Route
 from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
 from waybill.api.statistics_routes import STATISTICS
+from waybill.api.webhook_routes import WEBHOOKS
 
 _ORDER_HEADERS = {
     "Idempotency-Key": "Stands in for the order's identity where `external_id` is missing",
@@ -338,6 +339,7 @@ ROUTES: tuple[Route, ...] = (
     *_ORDERS,
     *LIMIO,
     *OPERATING,
+    *WEBHOOKS,
     *STATISTICS,
     *_TENANT,
     *_REGISTRY,

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from aiohttp import web
+from aiohttp import ThreadedResolver, web
 
 from plugins.addressing import Addressing
 from plugins.perform import Performer
@@ -17,8 +17,11 @@ from plugins.transport import Transport
 from projections.order_book import OrderBook
 from projections.store import Store
 from projections.vault import Vault
+from projections.webhooks.deliveries import Deliveries
 from streams.agents.previewing import Previewing
+from streams.agents.webhooks.endpoints import EndpointBook
 from streams.core.intake import Intake
+from streams.core.sealing import TenantKeys
 from streams.core.sequence import Sequencer
 from streams.kafka.admin import Cluster
 from streams.topics import Topics
@@ -31,8 +34,10 @@ from waybill.api.controls import FollowedControls
 from waybill.api.partners import PartnerSecrets
 from waybill.api.producing import KafkaProducing
 from waybill.api.store import StoreReading
+from waybill.api.webhook_services import WebhookServices
 from waybill.configuration import load_connections
 from waybill.core import once_there
+from waybill.egress import allow_list
 from waybill.embedded.broker import running_bootstrap
 from waybill.keys import load_keys
 from waybill.running import REFUSALS, REFUSED, Ending, run
@@ -83,6 +88,8 @@ class _Parts:
     sequencers: dict[str, Sequencer]
     addressing: Addressing
     secrets: SecretValues
+    deliveries: Deliveries
+    tenant_keys: Mapping[str, TenantKeys]
 
 
 def _parts(settings: Settings, store: Store) -> _Parts:
@@ -107,6 +114,8 @@ def _parts(settings: Settings, store: Store) -> _Parts:
         sequencers=rules.sequencers(settings, registry),
         addressing=rules.addressing(settings, registry),
         secrets=secrets,
+        deliveries=Deliveries(store),
+        tenant_keys=tenant_keys,
     )
 
 
@@ -128,22 +137,41 @@ async def _serve(settings: Settings, parts: _Parts, ending: Ending) -> None:
     performer = Performer(transport, parts.secrets, clock.utc_now, clock.monotonic)
     performer.stages.share(PREVIEW_SHARE)
     controls = FollowedControls(parts.cluster, parts.topics.stage_controls, performer.stages)
+    webhooks = _webhooks(settings, parts)
     previewing = Previewing(parts.addressing, performer, clock.utc_now, clock.monotonic)
     kafka.start()
     controls.start()
+    webhooks.endpoints.start()
     try:
-        async with _listening(settings, _services(parts, kafka, controls, previewing)):
+        async with _listening(settings, _services(parts, kafka, controls, previewing, webhooks)):
             ending.begun()
             log.info("the API listens at %s", settings.http.url)
             await ending.wait()
     finally:
         await controls.close()
+        await webhooks.endpoints.close()
+        await webhooks.resolver.close()
         await kafka.close()
         await transport.aclose()
 
 
+def _webhooks(settings: Settings, parts: _Parts) -> WebhookServices:
+    ours = replace(settings, kafka=parts.cluster.bootstrap)
+    return WebhookServices(
+        endpoints=EndpointBook(parts.cluster, parts.topics.webhook_endpoints, parts.tenant_keys),
+        deliveries=parts.deliveries,
+        allow=allow_list(ours),
+        resolver=ThreadedResolver(),
+        keys=parts.tenant_keys,
+    )
+
+
 def _services(
-    parts: _Parts, kafka: KafkaProducing, controls: FollowedControls, previewing: Previewing
+    parts: _Parts,
+    kafka: KafkaProducing,
+    controls: FollowedControls,
+    previewing: Previewing,
+    webhooks: WebhookServices,
 ) -> ApiServices:
     return ApiServices(
         reading=parts.reading,
@@ -151,6 +179,7 @@ def _services(
         previewing=previewing,
         checks=parts.checks,
         controls=controls,
+        webhooks=webhooks,
         plugins=parts.plugins,
         kafka=kafka,
         configurations={name: one.configuration for name, one in parts.sequencers.items()},

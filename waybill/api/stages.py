@@ -13,6 +13,7 @@ from waybill.api.call import Call, answered
 from waybill.api.commanding import command_id, send_command
 from waybill.api.operating_shapes import StageCommandBody
 from waybill.api.problems import UNKNOWN_STAGE, ApiProblem
+from waybill.api.webhook_states import disabled_causes
 
 _KINDS = {"hold": StageCommandKind.HOLD_STAGE, "release": StageCommandKind.RELEASE_STAGE}
 _BREAKERS = ("closed", "half_open", "open")
@@ -22,7 +23,8 @@ _SUMS = ("in_flight", "waiting", "slots", "opened")
 async def attention(call: Call) -> web.Response:
     """What needs a person, by cause."""
     causes = await call.api.reader.ask(lambda reading: reading.attention(call.tenant))
-    return answered({"items": causes, "next": None})
+    disabled = await disabled_causes(call)
+    return answered({"items": [*disabled, *causes], "next": None})
 
 
 async def stages(call: Call) -> web.Response:

@@ -8,12 +8,14 @@ from typing import Any
 
 import orjson
 import pytest
+from aiohttp import ThreadedResolver
 from aiohttp.test_utils import TestClient, TestServer
 
 from plugins.secret_values import SecretValues
 from projections.order_book import OrderBook
 from projections.store import Store
 from projections.vault import Vault
+from projections.webhooks.deliveries import Deliveries
 from projections.writing import Record
 from schemas.codec import encode
 from schemas.configuration import Configuration
@@ -23,11 +25,14 @@ from schemas.events import Event, Fact
 from schemas.steps import OnUnknown
 from streams.agents.previewing import Foreseen, UnforeseenError
 from streams.agents.projector import Projector
+from streams.agents.webhooks.endpoints import EndpointBook
 from streams.core import ids
 from streams.core.commanding import Commanding
 from streams.core.intake import Intake, Prepared, Submission, acceptance
 from streams.core.sealing import TenantKeys
 from streams.core.sequence import PluginFacts, Sequencer
+from streams.core.webhooks.egress import AllowList
+from streams.kafka.admin import Cluster
 from streams.topics import Topics
 from waybill.api import ApiServices, build_api
 from waybill.api.auth import ApiKey, Gate
@@ -35,6 +40,7 @@ from waybill.api.checking import CommandChecks
 from waybill.api.partners import PartnerSecrets
 from waybill.api.producing import KafkaUnavailableError, Outgoing
 from waybill.api.store import StoreReading
+from waybill.api.webhook_services import WebhookServices
 from waybill.clock import monotonic, random_bytes
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -105,6 +111,7 @@ class World:
             self.vault,
         )
         self.controls = Controls()
+        self.endpoints = EndpointBook(Cluster("127.0.0.1:9"), "webhook-endpoints", self.tenant_keys)
         self.partners = PartnerSecrets(Connections({}), SecretValues({}))
         self.foreseen: list[Foreseen] | UnforeseenError = []
         self._projector = Projector(self.store)
@@ -119,6 +126,13 @@ class World:
             previewing=self._foretell,
             checks=self.checks,
             controls=self.controls,
+            webhooks=WebhookServices(
+                endpoints=self.endpoints,
+                deliveries=Deliveries(self.store),
+                allow=AllowList(),
+                resolver=ThreadedResolver(),
+                keys=self.tenant_keys,
+            ),
             plugins=("salesforceV3", "zuora"),
             kafka=self.orders,
             configurations={"default": CONFIGURATION, "acme": CONFIGURATION},

@@ -1,0 +1,130 @@
+"""Writing endpoints to their topic: what is answered is what holds, whoever writes beside us."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from aiohttp import web
+
+from streams.agents.webhooks.endpoints import EndpointBook
+from streams.core.webhooks.endpoint import Deleted, Endpoint, endpoint_bytes
+from waybill.api.call import Call
+from waybill.api.problems import (
+    BAD_HEADER,
+    KAFKA_UNAVAILABLE,
+    NOT_READY,
+    ApiProblem,
+    not_found,
+)
+from waybill.api.producing import KafkaUnavailableError, Outgoing
+from waybill.api.webhook_problems import CHANGED_MEANWHILE, REVISION_DIFFERS
+
+_Record = TypeVar("_Record", Endpoint, Deleted)
+
+READ_BACK_S = 5.0
+_TRIES = 5
+_ETAG = re.compile(r'"(\d{1,18})"')
+
+
+def known_endpoints(call: Call) -> EndpointBook:
+    """The endpoints; a 503 problem while the topic was not read to its end yet."""
+    book = call.api.services.webhooks.endpoints
+    if not book.known:
+        raise ApiProblem(
+            NOT_READY,
+            "the endpoints were not read from Kafka yet",
+            "try again in a moment; if it stays, look at WAYBILL_KAFKA",
+            headers={"Retry-After": "2"},
+        )
+    return book
+
+
+def endpoint_of(call: Call, endpoint_id: str) -> Endpoint:
+    """The tenant's endpoint; a 404 problem where it has none of that id."""
+    found = known_endpoints(call).get(endpoint_id)
+    if found is None or found.tenant != call.tenant:
+        raise not_found("the webhook endpoint")
+    return found
+
+
+async def change(call: Call, after: Callable[[Endpoint], _Record]) -> _Record:
+    """What `after` makes of the endpoint in the path, once it holds.
+
+    412 where If-Match names another revision. Without it, a change that came between is built on.
+    """
+    wanted = _if_match(call.request)
+    for _ in range(_TRIES):
+        held = endpoint_of(call, call.part("id"))
+        if wanted is not None and wanted != held.revision:
+            raise ApiProblem(
+                REVISION_DIFFERS,
+                f"it has the revision {held.revision}",
+                "read it again, and decide whether your change still fits",
+                "If-Match",
+            )
+        record = after(held)
+        if await write(call, record):
+            return record
+    raise ApiProblem(
+        CHANGED_MEANWHILE, "others were faster, again and again", "try again in a moment"
+    )
+
+
+async def write(call: Call, record: Endpoint | Deleted) -> bool:
+    """Whether the record holds, once it was written and read back.
+
+    False where another was first. Then what holds is written again, so that compaction, which
+    keeps the last record of a key, keeps that.
+    """
+    book = known_endpoints(call)
+    fate = book.expect(record)
+    try:
+        await _send(call, record)
+        async with asyncio.timeout(READ_BACK_S):
+            holds = await fate
+    except TimeoutError:
+        raise _unavailable("the endpoint was written, but could not be read back in time") from None
+    finally:
+        fate.cancel()
+    if not holds and (held := book.holds(record.id)) is not None:
+        await _send(call, held)
+    return holds
+
+
+async def _send(call: Call, record: Endpoint | Deleted) -> None:
+    services = call.api.services
+    outgoing = Outgoing(
+        topic=services.topics.webhook_endpoints,
+        key=record.id.encode(),
+        value=endpoint_bytes(record),
+        headers=[
+            ("waybill-tenant", call.tenant.encode()),
+            ("waybill-actor", call.principal.actor.encode()),
+        ],
+    )
+    try:
+        await services.kafka.send(outgoing)
+    except KafkaUnavailableError as problem:
+        raise _unavailable("Kafka did not acknowledge the endpoint in time") from problem
+
+
+def _unavailable(detail: str) -> ApiProblem:
+    return ApiProblem(
+        KAFKA_UNAVAILABLE,
+        detail,
+        "read the endpoints, then try again",
+        headers={"Retry-After": "5"},
+    )
+
+
+def _if_match(request: web.Request) -> int | None:
+    text = request.headers.get("If-Match", "*").strip()
+    if text == "*":
+        return None
+    found = _ETAG.fullmatch(text)
+    if found is None:
+        raise ApiProblem(
+            BAD_HEADER, "If-Match is no ETag of an endpoint", "send the ETag as it came", "If-Match"
+        )
+    return int(found[1])
