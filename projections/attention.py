@@ -7,6 +7,7 @@ from sqlalchemy import (
     Connection,
     Delete,
     Dialect,
+    Index,
     MetaData,
     Table,
     bindparam,
@@ -14,6 +15,7 @@ from sqlalchemy import (
 )
 
 from projections.change import Change
+from projections.moments import microseconds
 from projections.tables import Bulk, Place, Text, indexable, insert_into
 from schemas.steps import Phase, WaybillStep
 from streams.core.follow_ups import follow_ups
@@ -41,8 +43,8 @@ class Cause:
 
 
 def attention_table(metadata: MetaData, prefix: str) -> Table:
-    """One row per order and step."""
-    return Table(
+    """One row per order and step; `created` is the order's, by which lists are sorted."""
+    table = Table(
         f"{prefix}attention",
         metadata,
         Column("order_place", Place, primary_key=True, autoincrement=False),
@@ -51,7 +53,19 @@ def attention_table(metadata: MetaData, prefix: str) -> Table:
         Column("plugin", Text, nullable=False),
         Column("kind", Text, nullable=False),
         Column("code", Text, nullable=False),
+        Column("created", Place, nullable=False),
     )
+    columns = table.c
+    Index(
+        f"{prefix}attention_created",
+        columns.tenant,
+        columns.created,
+        columns.order_place,
+        columns.kind,
+        columns.plugin,
+        columns.code,
+    )
+    return table
 
 
 def attention_bulk(table: Table, dialect: Dialect) -> Bulk:
@@ -129,8 +143,9 @@ class AttentionView:
                 continue
             if self._before[place]:
                 gone.append({"order": place})
+            created = microseconds(order.created)
             rows += [
-                (place, cause.step, order.tenant, cause.plugin, cause.kind, cause.code)
+                (place, cause.step, order.tenant, cause.plugin, cause.kind, cause.code, created)
                 for cause in now
             ]
         if gone:

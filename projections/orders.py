@@ -92,12 +92,19 @@ def orders_table(metadata: MetaData, prefix: str) -> Table:
 
 
 def _indexes(table: Table, prefix: str) -> None:
-    """Each costs at every write; the mass of completed orders is only in the first four."""
+    """Each costs at every write; the mass of completed orders is only in the first seven.
+
+    Lists are sorted by `created`. Behind it stands what another filter may ask for, so that those
+    who do not fit are passed over in the index.
+    """
     columns = table.c
     Index(f"{prefix}orders_id", columns.id, unique=True)
     Index(f"{prefix}orders_created", columns.tenant, columns.created)
     Index(f"{prefix}orders_external", columns.tenant, columns.external_id)
     Index(f"{prefix}orders_reference", columns.tenant, columns.order_reference)
+    Index(f"{prefix}orders_subscription", columns.tenant, columns.subscription_reference)
+    Index(f"{prefix}orders_of_lane", columns.lane)
+    Index(f"{prefix}orders_type", columns.tenant, columns.order_type, columns.created)
     Index(
         f"{prefix}orders_lane",
         columns.lane,
@@ -111,8 +118,43 @@ def _indexes(table: Table, prefix: str) -> None:
         columns.tenant,
         columns.status,
         columns.created,
+        columns.order_type,
+        columns.mode,
+        columns.stage,
+        columns.error_code,
         sqlite_where=incomplete(table),
         postgresql_where=incomplete(table),
+    )
+    Index(
+        f"{prefix}orders_stage",
+        columns.tenant,
+        columns.stage,
+        columns.created,
+        columns.order_type,
+        columns.mode,
+        columns.error_code,
+        sqlite_where=columns.stage.is_not(None),
+        postgresql_where=columns.stage.is_not(None),
+    )
+    Index(
+        f"{prefix}orders_error",
+        columns.tenant,
+        columns.error_code,
+        columns.created,
+        columns.order_type,
+        columns.mode,
+        sqlite_where=columns.error_code.is_not(None),
+        postgresql_where=columns.error_code.is_not(None),
+    )
+    Index(
+        f"{prefix}orders_rehearsed",
+        columns.tenant,
+        columns.created,
+        columns.mode,
+        columns.order_type,
+        columns.status,
+        sqlite_where=rehearsed(table),
+        postgresql_where=rehearsed(table),
     )
     Index(
         f"{prefix}orders_awaited",
@@ -141,6 +183,11 @@ def awaited(table: FromClause) -> ColumnElement[bool]:
 def incomplete(table: FromClause) -> ColumnElement[bool]:
     """All but the mass of orders that ended well; written out for the same reason."""
     return table.c.status != literal_column("'complete'")
+
+
+def rehearsed(table: FromClause) -> ColumnElement[bool]:
+    """Orders of a mode that is not `production`; written out for the same reason."""
+    return table.c.mode != literal_column("'production'")
 
 
 def orders_bulk(table: Table, dialect: Dialect) -> Bulk:

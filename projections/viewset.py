@@ -26,11 +26,17 @@ from projections.commands import (
     commands_table,
 )
 from projections.orders import OrdersView, orders_bulk, orders_table
+from projections.search import WordsView, words_bulk, words_table
 from projections.statistics import (
     StatisticsTables,
     StatisticsView,
     statistics_bulks,
     statistics_tables,
+)
+from projections.subscriptions import (
+    SubscriptionsView,
+    subscriptions_bulk,
+    subscriptions_table,
 )
 from projections.timeline import TimelineView, timeline_bulk, timeline_table
 
@@ -49,6 +55,8 @@ class ViewSet:
     attention: Table
     statistics: StatisticsTables
     commands: Table
+    subscriptions: Table
+    words: Table
 
 
 @cache
@@ -63,6 +71,8 @@ def view_set(set_id: int) -> ViewSet:
         attention=attention_table(metadata, prefix),
         statistics=statistics_tables(metadata, prefix),
         commands=commands_table(metadata, prefix),
+        subscriptions=subscriptions_table(metadata, prefix),
+        words=words_table(metadata, prefix),
     )
 
 
@@ -93,4 +103,11 @@ def view_makers(tables: ViewSet, dialect: Dialect) -> tuple[Callable[[], View], 
             commands_bulk(tables.commands, dialect),
             commands_answer(tables.commands),
         ),
+        partial(
+            SubscriptionsView,
+            subscriptions_bulk(tables.subscriptions, dialect),
+            tables.subscriptions,
+            tables.timeline,
+        ),
+        partial(WordsView, words_bulk(tables.words, dialect)),
     )

@@ -162,7 +162,9 @@ def test_what_a_crashed_rebuild_left_is_removed_by_the_next(store: Store, histor
     drop_unused_sets(store)
     left = {name for name in inspect(store.reader).get_table_names() if name.startswith("v")}
     expected = {f"v{store.set_id()}_{name}" for name in table_hashes(store, store.set_id())}
-    assert left - {"view_sets"} == expected
+    # SQLite's index of words consists of tables, too.
+    of_index = {n for n in left if n.startswith(f"v{store.set_id()}_words_")}
+    assert left - {"view_sets"} - of_index == expected
 
 
 def test_views_of_another_shape_must_be_rebuilt_first(store: Store, history: History) -> None:

@@ -109,7 +109,7 @@ def test_the_orders_view_is_what_the_core_folds(history: History, sizes: list[in
                 microseconds(order.updated),
             )
         assert attention == {
-            (row.place, cause.step, row.tenant, cause.plugin, cause.kind, cause.code)
+            (row.place, cause.step, row.tenant, cause.plugin, cause.kind, cause.code, row.created)
             for row in rows
             for cause in causes(history.orders[row.id])
         }
