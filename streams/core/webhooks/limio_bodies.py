@@ -95,6 +95,7 @@ def _subscription(update: Update, _: _Personal, summary: bool) -> _Document:  # 
     shown = {
         **_envelope(order, "subscription", ids.limio_subscription_id(update.tenant, reference)),
         "status": "pending" if _is_pending(order) else "active",
+        "customer": ids.limio_customer_id(update.tenant, order["owner"]),
         "reference": reference,
         "name": _text(first, "name") or reference,
         "ref": f"{order['id']}/{ids.derived_uuid('item', order['id'], '0')}",
@@ -145,6 +146,7 @@ def _entitlement(update: Update, _: _Personal, summary: bool) -> _Document:  # n
     shown = {
         **_envelope(order, "user_entitlement", subscription.replace("sub-", "user_entitlement-")),
         "status": "ended" if told.get("ended") else "active",
+        "customer": ids.limio_customer_id(update.tenant, order["owner"]),
         "name": f"entitlements of {reference}",
         "ref": order["id"],
     }
