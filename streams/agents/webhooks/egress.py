@@ -42,11 +42,12 @@ def guarded_connector(allow: AllowList, resolver: AbstractResolver | None = None
 
 async def check_endpoint(url: str, allow: AllowList, resolver: AbstractResolver) -> None:
     """Refuses with `EgressRefusedError` where a webhook could not go to the URL now."""
-    target = check_url(url, allow)
-    if target.is_address:
-        return
+    target, guarded = check_url(url, allow), GuardedResolver(allow, resolver)
     try:
-        await GuardedResolver(allow, resolver).resolve(target.host, target.port, socket.AF_UNSPEC)
+        if target.is_address:
+            await guarded.admit(target)
+        else:
+            await guarded.resolve(target.host, target.port, socket.AF_UNSPEC)
     except OSError:
         raise EgressRefusedError(
             "webhook_host_unknown",
@@ -73,6 +74,10 @@ class GuardedResolver(AbstractResolver):
             check_address(one["host"], target, allow)
         return found
 
+    async def admit(self, target: Target) -> None:
+        """Refuses a literal address that one of our own names leads to."""
+        check_address(target.host, target, await self._with_own(target.port, socket.AF_UNSPEC))
+
     async def close(self) -> None:
         """Closes what looks up."""
         await self._resolver.close()
@@ -98,9 +103,10 @@ class GuardedResolver(AbstractResolver):
 
 class _GuardedConnector(TCPConnector):
     def __init__(
-        self, allow: AllowList, *, resolver: AbstractResolver, use_dns_cache: bool, limit: int
+        self, allow: AllowList, *, resolver: GuardedResolver, use_dns_cache: bool, limit: int
     ) -> None:
         super().__init__(resolver=resolver, use_dns_cache=use_dns_cache, limit=limit)
+        self._guarded = resolver
         self._check = lru_cache(_URLS_AT_HAND)(lambda url: check_url(url, allow))
 
     async def connect(
@@ -110,5 +116,7 @@ class _GuardedConnector(TCPConnector):
         timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
     ) -> "Connection":
         """The one way to a connection, for literal addresses and for redirects, too."""
-        self._check(str(req.url))
+        target = self._check(str(req.url))
+        if target.is_address:
+            await self._guarded.admit(target)
         return await super().connect(req, traces, timeout)
