@@ -1,7 +1,7 @@
 """What all tables share: column types that mean the same on both databases, and bulk writing."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import orjson
@@ -21,6 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.types import TypeEngine
+
+from projections.loading import Load
 
 Place = BigInteger().with_variant(Integer(), "sqlite")
 """A place in the log as one number; SQLite makes only an INTEGER key the row's own address."""
@@ -106,8 +108,34 @@ class Bulk:
         compiled = statement.compile(dialect=dialect, column_keys=[c.name for c in table.columns])
         assert list(compiled.positiontup or ()) == [c.name for c in table.columns]
         self._sql = str(compiled)
+        self._load = Load(statement, table, dialect) if dialect.name == "postgresql" else None
 
     def write(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
-        """Write the rows in one go."""
-        if rows:
+        """Write the rows in one go; in short transactions where the connection is `in_pieces`."""
+        if not rows:
+            return
+        if self._load is not None and len(rows) >= _MANY:
+            self._load.write(connection, rows)
+            return
+        pause = connection.get_execution_options().get(_PAUSE)
+        if pause is None:
             connection.exec_driver_sql(self._sql, rows)
+            return
+        for start in range(0, len(rows), _PIECE):
+            connection.exec_driver_sql(self._sql, rows[start : start + _PIECE])
+            connection.commit()
+            pause()
+
+
+def in_pieces(connection: Connection, pause: Callable[[], None]) -> Connection:
+    """For tables that nobody reads yet: bulks are written bit by bit, with a pause after each.
+
+    SQLite has one writer at a time, and the others shall not wait long for their turn.
+    """
+    return connection.execution_options(**{_PAUSE: pause})
+
+
+_PAUSE = "waybill_pause"
+_PIECE = 128
+_MANY = 50
+"""From so many rows on, the round trips of COPY are worth it."""

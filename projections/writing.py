@@ -55,8 +55,7 @@ class Known:
     order: Order
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(NamedTuple):
     """A decoded record with its place."""
 
     offset: int
@@ -66,10 +65,19 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """What a transaction has made of its records, to be remembered once it is committed."""
+    """What was made of some records: to be written, then to be remembered once it is committed.
+
+    `applied` counts the events that applied, by partition.
+    """
 
     orders: Mapping[int, Mapping[str, Known]]
     applied: Mapping[int, int]
+    views: Sequence[View]
+
+    def write(self, connection: Connection) -> None:
+        """Write all views."""
+        for view in self.views:
+            view.write(connection)
 
 
 def decoded(
@@ -77,7 +85,8 @@ def decoded(
 ) -> tuple[list[Located], UndecodableRecordError | None]:
     """The records up to the first that cannot be read, and what is wrong with that one."""
     located: list[Located] = []
-    for offset, value, _ in records:
+    for record in records:
+        offset, value = record.offset, record.value
         try:
             event = decode(value)
         except UndecodableError as problem:
@@ -127,15 +136,19 @@ class SetWriter:
 
     def write(self, connection: Connection, chunks: Mapping[int, Sequence[Located]]) -> Folding:
         """Fold the records and write all views; nothing is remembered before `committed`."""
+        folding = self.fold(connection, chunks)
+        folding.write(connection)
+        return folding
+
+    def fold(self, connection: Connection, chunks: Mapping[int, Sequence[Located]]) -> Folding:
+        """Fold the records, and write nothing yet."""
         views = [make() for make in self._makers]
         orders: dict[int, dict[str, Known]] = {}
         applied: dict[int, int] = {}
         for partition, records in chunks.items():
             orders[partition] = self._known(connection, partition, records)
             applied[partition] = _fold(partition, records, orders[partition], views)
-        for view in views:
-            view.write(connection)
-        return Folding(orders, applied)
+        return Folding(orders, applied, views)
 
     def committed(self, folding: Folding) -> None:
         """Remember the orders, the latest longest; an order at its end hardly comes again."""
