@@ -64,6 +64,10 @@ class EndpointBook:
         """The tenant's endpoints, disabled ones too, the oldest first."""
         return self._of.get(tenant, ())
 
+    def everyone(self) -> Sequence[Endpoint]:
+        """The endpoints of all tenants, disabled ones too."""
+        return [one for mine in self._of.values() for one in mine]
+
     def get(self, endpoint_id: str) -> Endpoint | None:
         """The endpoint; None where there is none, or none any more."""
         held = self._held.get(endpoint_id)
