@@ -76,7 +76,7 @@ ITEM = {
         },
     },
     "products": [
-        {"path": "/products/Harbour Post", "entitlements": [{"$ref": "/entitlements/post"}]}
+        {"path": "/products/Harbour Post", "attributes": {"product_code__limio": "HP.POST"}}
     ],
 }
 SUNDAY = {**ITEM, "name": "Sunday", "offer": {"name": "Sunday", "path": "/offers/Sunday"}}

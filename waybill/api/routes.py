@@ -3,6 +3,7 @@
 from waybill.api import examples, feed, health, orders, problems, registry, shapes, submitting
 from waybill.api.auth import Scope
 from waybill.api.call import Answer, Route
+from waybill.api.catalogue_routes import CATALOGUE
 from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
 from waybill.api.statistics_routes import STATISTICS
@@ -339,6 +340,7 @@ ROUTES: tuple[Route, ...] = (
     *_ORDERS,
     *LIMIO,
     *OPERATING,
+    *CATALOGUE,
     *WEBHOOKS,
     *STATISTICS,
     *_TENANT,

@@ -117,7 +117,9 @@ class LimioSubscription(LimioSummary):
     schedule: list[dict[str, Any]] = Field(description="Billing has it; always empty")
 
 
-class _Named(_Closed):
+class SubscriptionName(_Closed):
+    """The subscription that is meant."""
+
     id: str
     reference: str
 
@@ -125,7 +127,7 @@ class _Named(_Closed):
 class EntitlementData(_Closed):
     """What the subscription entitles to from then on."""
 
-    subscription: _Named
+    subscription: SubscriptionName
     granted: list[str] = Field(description="The entitlements that were granted")
     ended: bool = Field(description="Whether it entitles to nothing any more")
     grantId: str | None  # noqa: N815 - the entitlement system's
@@ -157,14 +159,16 @@ class LimioEventThin(_Closed):
     data: EventThinData
 
 
-class _SubscriptionId(_Closed):
+class SubscriptionId(_Closed):
+    """The reference of the subscription that is meant."""
+
     id: str
 
 
 class EventBody(_Open):
     """What was done, as whoever told it said; without what is personal."""
 
-    subscriptions: list[_SubscriptionId]
+    subscriptions: list[SubscriptionId]
 
 
 class EventData(EventThinData):

@@ -43,8 +43,9 @@ def body_model(name: str, payload: Payload) -> type[BaseModel]:
     if group == "limio":
         return model
     word: Any = Literal[name]
+    title = "".join(part.capitalize() for part in name.replace(".", "_").split("_"))
     return create_model(
-        f"{''.join(part.capitalize() for part in name.replace('.', '_').split('_'))}Body",
+        f"{title}Thin" if payload == "thin" else title,
         __config__=ConfigDict(extra="forbid"),
         __doc__=TYPES[name].description + ".",
         type=(word, ...),
@@ -57,16 +58,28 @@ def body_model(name: str, payload: Payload) -> type[BaseModel]:
 def body_schema(name: str, payload: Payload) -> Mapping[str, Any]:
     """The JSON Schema (2020-12) of the type's bodies; it leaves room for members to come."""
     schema = body_model(name, payload).model_json_schema(mode="serialization")
-    return {"$schema": DIALECT, **_open(schema)}
+    return {"$schema": DIALECT, **opened(schema)}
 
 
-def _open(schema: Any) -> Any:
+def opened(schema: Any) -> Any:
+    """The schema for those who read: members to come do not break them."""
     if isinstance(schema, list):
-        return [_open(one) for one in schema]
+        return [opened(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
     closed = {"additionalProperties": False}.items()
-    return {name: _open(one) for name, one in schema.items() if (name, one) not in closed}
+    return {name: opened(one) for name, one in schema.items() if (name, one) not in closed}
+
+
+@cache
+def published_model(name: str) -> type[BaseModel]:
+    """What `order-updates` holds of the types `order.*`, `step.*` and of journeys (`journey.*`)."""
+    group = name.partition(".")[0]
+    if group == "journey":
+        return shapes.JourneyTold
+    if group == "step":
+        return shapes.OrderWithStep
+    return shapes.OrderWithDocument if TYPES[name].personal else shapes.OrderFull
 
 
 def _models(group: str, name: str, *, is_personal: bool) -> _Models:
@@ -80,5 +93,5 @@ def _models(group: str, name: str, *, is_personal: bool) -> _Models:
         case "webhook":
             return _WEBHOOK[name], _WEBHOOK[name]
         case _:
-            full = shapes.OrderFullWithDocument if is_personal else shapes.OrderFull
+            full = shapes.OrderWithAll if is_personal else shapes.OrderFull
             return shapes.OrderThin, full

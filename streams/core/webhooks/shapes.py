@@ -134,12 +134,16 @@ class OrderFull(OrderRef):
     )
 
 
-class OrderFullWithDocument(OrderFull, PersonalSections):
+class OrderWithDocument(OrderFull):
     """The order as it stood, and what it asks for."""
 
     document: dict[str, Any] = Field(
         description="The order as it was sent, less its items and what is sealed"
     )
+
+
+class OrderWithAll(OrderWithDocument, PersonalSections):
+    """The order as it stood, what it asks for, and for whom."""
 
 
 class StepOutcome(Shape):
@@ -185,6 +189,23 @@ class StepFull(OrderRef):
     """The full payload of a step's result."""
 
     step: StepResultFull
+
+
+class OrderWithStep(OrderFull):
+    """The order as it stood, and the result of an attempt, as `order-updates` has it."""
+
+    step: StepResultFull
+
+
+class JourneyTold(Shape):
+    """What a buyer has done, as `order-updates` has it."""
+
+    id: Annotated[str, StringConstraints(pattern="^event-[0-9a-f]{32}$")]
+    type: str
+    created: AwareDatetime
+    order: OrderId | None
+    subscription: str | None
+    data: dict[str, Any] = Field(description="As it was told, less what is personal")
 
 
 class Tried(Shape):
