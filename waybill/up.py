@@ -26,7 +26,7 @@ READY_SECONDS = 60.0
 KAFKA_LOOK_S = 1.0
 KAFKA_PAUSE_S = 16.0
 
-_UNSERVED = ("worker", "projector", "outlet")
+_UNSERVED = ("worker", "projector", "outlet", "webhooks")
 """The processes without an address of their own: they get one for probes and metrics."""
 
 _EXPECTED = (

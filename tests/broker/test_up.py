@@ -57,6 +57,7 @@ def test_every_process_gets_kafka_and_a_probe_address_of_its_own(tmp_path: Path)
         "worker",
         "projector",
         "outlet",
+        "webhooks",
         "api",
     ]
     assert {child.environment["WAYBILL_KAFKA"] for child in started} == {"127.0.0.1:9092"}

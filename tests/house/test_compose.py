@@ -17,7 +17,8 @@ OURS = {name: service for name, service in SERVICES.items() if service["image"] 
 
 
 def test_every_process_of_the_product_has_its_container() -> None:
-    assert set(OURS) == {"topics", "worker", "projector", "outlet", "api", "sandbox"}
+    processes = {"worker", "projector", "outlet", "webhooks", "api", "sandbox"}
+    assert set(OURS) == {"topics", *processes}
     assert set(SERVICES) - set(OURS) == {"kafka", "postgres"}
     assert all(service["command"] == [name] for name, service in OURS.items())
 

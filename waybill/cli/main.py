@@ -40,12 +40,13 @@ COMMANDS = {
     "worker": ("processes", "Run a worker: takes orders and carries them through their steps."),
     "projector": ("processes", "Run the projector: keeps the views in the store."),
     "outlet": ("processes", "Run the outlet: publishes what becomes of orders."),
+    "webhooks": ("processes", "Run webhooks: delivers to subscribers' endpoints."),
     "api": ("processes", "Run the HTTP API."),
     "sandbox": ("processes", "Run stand-ins for the partner systems."),
 }
 """Module and first line of help, so that the list of commands imports none of them."""
 
-STAYING = frozenset({"worker", "projector", "outlet", "api", "sandbox"})
+STAYING = frozenset({"worker", "projector", "outlet", "webhooks", "api", "sandbox"})
 """Commands whose output is a log: who reads it has to find the place of an error."""
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130

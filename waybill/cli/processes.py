@@ -47,6 +47,7 @@ ENTRIES = {
     "worker": Entry("waybill.processes", "run_worker"),
     "projector": Entry("waybill.processes", "run_projector"),
     "outlet": Entry("waybill.processes", "run_outlet"),
+    "webhooks": Entry("waybill.webhooks", "run_webhooks"),
     "api": Entry("waybill.api", "run_api"),
     "sandbox": Entry("waybill.sandbox.app", "run_sandbox"),
     "topics": Entry("waybill.up", "run_topics"),
@@ -58,8 +59,8 @@ ENTRIES = {
 def up() -> None:
     """Run everything on this machine.
 
-    Starts Kafka (unless WAYBILL_KAFKA names one), worker, projector, outlet, API and sandbox
-    partners, shows a first order, and stays until Ctrl-C.
+    Starts Kafka (unless WAYBILL_KAFKA names one), worker, projector, outlet, webhooks, API
+    and sandbox partners, shows a first order, and stays until Ctrl-C.
     """
     ENTRIES["up"].run(_start("warning"))
 
@@ -83,6 +84,13 @@ def projector(log_level: str) -> None:
 def outlet(log_level: str) -> None:
     """Run the outlet: publishes what becomes of orders."""
     ENTRIES["outlet"].run(_with_kafka(_start(log_level)))
+
+
+@click.command()
+@_log_level
+def webhooks(log_level: str) -> None:
+    """Run webhooks: delivers to subscribers' endpoints."""
+    ENTRIES["webhooks"].run(_with_kafka(_start(log_level)))
 
 
 @click.command()

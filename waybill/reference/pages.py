@@ -13,6 +13,7 @@ from plugins.registry import Registry
 from schemas import configuration, connections
 from schemas.steps import OnUnknown
 from streams.agents import metrics
+from streams.agents.webhooks import metrics as webhook_metrics
 from waybill.api.metrics import ApiMetrics
 from waybill.cli.main import cli
 from waybill.configuration import plugin_facts
@@ -133,6 +134,8 @@ def metrics_page() -> str:
         "the address in `WAYBILL_METRICS`, beside `/livez` and `/readyz`. All add the usual "
         "figures of a process (`process_...`). Labels never hold an order, a customer or a URL.",
         "## Worker\n\n" + table(("name", "kind", "labels", "meaning"), _counted(vars(metrics))),
+        "## Webhooks\n\n"
+        + table(("name", "kind", "labels", "meaning"), _counted(vars(webhook_metrics))),
         "## API\n\n" + table(("name", "kind", "labels", "meaning"), _served()),
     )
 

@@ -33,25 +33,22 @@ class Book(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Housekeeping:
-    """`owned` are the partitions of this process; `writing` is held while it writes."""
+    """`owned` are the partitions of this process."""
 
     upkeep: Upkeep
     book: Book
     owned: Callable[[], Collection[int]]
-    writing: asyncio.Lock
     now: Callable[[], datetime]
 
     async def run(self) -> None:
         """Goes on until it is cancelled."""
-        calls, tidied = StoreCalls(local=False), 0.0
-        loop = asyncio.get_running_loop()
+        calls, loop = StoreCalls(local=False), asyncio.get_running_loop()
+        tidied = loop.time() - TIDIED_EVERY_S
         while True:
-            backlogs = await calls.read(self.upkeep.backlogs)
-            self._tell(backlogs)
-            if KEEPER in self.owned() and loop.time() - tidied > TIDIED_EVERY_S:
+            self._tell(await calls.read(self.upkeep.backlogs))
+            if KEEPER in self.owned() and loop.time() - tidied >= TIDIED_EVERY_S:
                 tidied = loop.time()
-                async with self.writing:
-                    await calls.write(lambda: self.tidy(backlogs))
+                await calls.write(self.tidy)
             await asyncio.sleep(TOLD_EVERY_S)
 
     def _tell(self, backlogs: Collection[Backlog]) -> None:
@@ -60,10 +57,10 @@ class Housekeeping:
         ages = [(self.now() - one.oldest).total_seconds() for one in known]
         metrics.OLDEST_SECONDS.set(max(ages, default=0.0))
 
-    def tidy(self, backlogs: Collection[Backlog]) -> None:
+    def tidy(self) -> None:
         """Gives up what is for deleted endpoints, and forgets what is older than it is kept."""
         now = self.now()
-        for backlog in backlogs:
+        for backlog in self.upkeep.backlogs():
             if self.book.get(backlog.endpoint) is None:
                 given_up = self.upkeep.discard(backlog.endpoint, now - SURELY_READ, now)
                 metrics.DELIVERIES.labels(DISCARDED).inc(given_up)

@@ -130,7 +130,7 @@ class Maker:
             if message is None:
                 message = messages[variant] = self._message(sent, variant, shown)
             made.deliveries.append(_new(sent, endpoint, message))
-        made.messages += messages.values()
+        made.messages.extend(messages.values())
 
     def _message(self, sent: _Sent, variant: str, shown: Section | None) -> Message:
         name = message_id(sent.update.id, sent.name)
