@@ -103,7 +103,7 @@ def _indexes(table: Table, prefix: str) -> None:
     Index(f"{prefix}orders_external", columns.tenant, columns.external_id)
     Index(f"{prefix}orders_reference", columns.tenant, columns.order_reference)
     Index(f"{prefix}orders_subscription", columns.tenant, columns.subscription_reference)
-    Index(f"{prefix}orders_of_lane", columns.lane)
+    Index(f"{prefix}orders_of_lane", columns.tenant, columns.lane)
     Index(f"{prefix}orders_type", columns.tenant, columns.order_type, columns.created)
     Index(
         f"{prefix}orders_lane",

@@ -1,17 +1,14 @@
 """What the API asks of the store; every lookup is by tenant."""
 
-import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from projections import command_queries
-from projections.attention_queries import attention, of_cause
+from projections.attention_queries import attention
 from projections.command_queries import pauses
-from projections.moments import microseconds
+from projections.listing import Asked, CursorError, Keys, OrderFilters, conditions, keys
 from projections.orders import incomplete
 from projections.possible import possible_commands
 from projections.process_events import Entry, plugins_of, process_events
@@ -20,44 +17,17 @@ from projections.snapshots import order_of
 from projections.standing import Pause
 from projections.statistics import COUNTS
 from projections.store import Store
-from projections.tables import indexable, parted
+from projections.tables import indexable, listed, member_of, parted
 from projections.timeline_shape import timeline_entry
 from projections.viewset import ViewSet
 from schemas.codec import decode
 from streams.core.order import Order, State
 
+__all__ = ["CursorError", "KnownOrder", "Matching", "OrderFilters", "Queries", "conditions"]
+
 LIMIT = 100
 MOST = 200
 """Orders of one page at most."""
-
-_PAST_ALL = "\U0010ffff"
-
-
-class CursorError(ValueError):
-    """The cursor is not one that was handed out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderFilters:
-    """Which orders; what is None does not matter.
-
-    `stage` is the plugin that the order stands at. `since` (included) and `until` bound when it
-    was created. `q` begins its id, order reference or external id. `attention`, `plugin` and `code`
-    are a cause of the attention view (`deferred`: `code` is the stage); `error_code` is the code
-    of what stopped or delays it.
-    """
-
-    external_id: str | None = None
-    status: str | None = None
-    order_type: str | None = None
-    stage: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    q: str | None = None
-    attention: str | None = None
-    plugin: str | None = None
-    code: str | None = None
-    error_code: str | None = None
 
 
 class KnownOrder(NamedTuple):
@@ -107,29 +77,24 @@ class Queries:
         self, tenant: str, filters: OrderFilters, cursor: str | None = None, limit: int = LIMIT
     ) -> dict[str, Any]:
         """A page of Order shapes, newest first. `CursorError` where the cursor is none."""
-        limit = max(1, min(limit, MOST))
+        asked = Asked(tenant, filters, cursor, max(1, min(limit, MOST)))
         with self._store.reading() as (connection, tables):
-            page = _page(_with_acceptance(tables), tables, tenant, filters, cursor)
-            rows = connection.execute(page.limit(limit + 1)).all()
-            more = len(rows) > limit
-            rows = rows[:limit]
-            shapes = _shapes(connection, tables, rows)
-        following = _cursor(rows[-1].created, rows[-1].place) if more else None
-        return {"items": shapes, "next": following}
+            page = keys(connection, tables, asked)
+            rows = _in_order(connection, tables, _with_acceptance(tables), page)
+            by = _pauses(connection, tables, rows)
+        shapes = [order_shape(order_of(row.state, row.value), by.get(row.place)) for row in rows]
+        return {"items": shapes, "next": page.following}
 
     def matching(
         self, tenant: str, filters: OrderFilters, cursor: str | None = None, limit: int = MOST
     ) -> Matching:
         """The ids of the orders that `orders` would show, at most `limit`, cheaply."""
         with self._store.reading() as (connection, tables):
+            page = keys(connection, tables, Asked(tenant, filters, cursor, limit))
             orders = tables.orders.c
-            query = select(orders.id, orders.lane, orders.created, orders.place)
-            page = _page(query, tables, tenant, filters, cursor)
-            rows = connection.execute(page.limit(limit + 1)).all()
-        more = len(rows) > limit
-        rows = rows[:limit]
-        following = _cursor(rows[-1].created, rows[-1].place) if more else None
-        return Matching([(row.id, row.lane) for row in rows], following)
+            query = select(orders.id, orders.lane, orders.place)
+            rows = _in_order(connection, tables, query, page)
+        return Matching([(row.id, row.lane) for row in rows], page.following)
 
     def count(self, tenant: str, filters: OrderFilters) -> dict[str, int]:
         """How many orders there are of that kind, by status."""
@@ -137,7 +102,7 @@ class Queries:
             orders = tables.orders.c
             rows = connection.execute(
                 select(orders.status, func.count())
-                .where(orders.tenant == tenant, *conditions(tables, filters))
+                .where(orders.tenant == tenant, *conditions(connection, tables, filters))
                 .group_by(orders.status)
                 .order_by(orders.status)
             )
@@ -235,11 +200,17 @@ def _folded(connection: Connection, tables: ViewSet, tenant: str, order_id: str)
     return None if row is None else order_of(row.state, row.value)
 
 
-def _shapes(
-    connection: Connection, tables: ViewSet, rows: Sequence[Row[Any]]
-) -> list[dict[str, Any]]:
-    by = _pauses(connection, tables, rows)
-    return [order_shape(order_of(row.state, row.value), by.get(row.place)) for row in rows]
+def _in_order(
+    connection: Connection, tables: ViewSet, query: Select[Any], page: Keys
+) -> list[Row[Any]]:
+    """The rows of a page, in its order."""
+    place = tables.orders.c.place
+    rows = connection.execute(
+        query.where(member_of(place, "places", place.type, connection.dialect)),
+        {"places": listed(page.places, connection.dialect)},
+    )
+    found = {row.place: row for row in rows}
+    return [found[place] for place in page.places]
 
 
 def _pauses(connection: Connection, tables: ViewSet, rows: Sequence[Row[Any]]) -> dict[int, Pause]:
@@ -252,59 +223,3 @@ def _with_acceptance(tables: ViewSet) -> Select[Any]:
     return select(orders.created, orders.place, orders.status, orders.state, timeline.value).join(
         tables.timeline, timeline.place == orders.place
     )
-
-
-def _page(
-    query: Select[Any], tables: ViewSet, tenant: str, filters: OrderFilters, cursor: str | None
-) -> Select[Any]:
-    orders = tables.orders.c
-    query = query.where(orders.tenant == tenant, *conditions(tables, filters))
-    if cursor is not None:
-        created, place = _position(cursor)
-        query = query.where(
-            or_(
-                orders.created < created,
-                and_(orders.created == created, orders.place < place),
-            )
-        )
-    return query.order_by(orders.created.desc(), orders.place.desc())
-
-
-def conditions(tables: ViewSet, filters: OrderFilters) -> list[ColumnElement[bool]]:
-    """What an order fulfils that the filters find; the tenant is asked for beside it."""
-    orders = tables.orders.c
-    conditions: list[ColumnElement[bool]] = []
-    for name in ("external_id", "order_type", "stage", "status", "error_code"):
-        value = getattr(filters, name)
-        if value is not None:
-            conditions.append(orders[name] == indexable(value))
-    if filters.status not in {None, "complete"}:
-        # Said outright, so that the database sees that the small index will do.
-        conditions.append(incomplete(tables.orders))
-    conditions += of_cause(tables, filters.attention, filters.plugin, filters.code)
-    if filters.since is not None:
-        conditions.append(orders.created >= microseconds(filters.since))
-    if filters.until is not None:
-        conditions.append(orders.created < microseconds(filters.until))
-    if filters.q:
-        begin = indexable(filters.q)
-        named = (orders.id, orders.order_reference, orders.external_id)
-        conditions.append(or_(*(_begins(column, begin) for column in named)))
-    return conditions
-
-
-def _begins(column: ColumnElement[str], begin: str) -> ColumnElement[bool]:
-    return and_(column >= begin, column < begin + _PAST_ALL)
-
-
-def _cursor(created: int, place: int) -> str:
-    return base64.urlsafe_b64encode(f"{created}:{place}".encode()).decode().rstrip("=")
-
-
-def _position(cursor: str) -> tuple[int, int]:
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        created, place = text.split(":")
-        return int(created), int(place)
-    except ValueError:
-        raise CursorError("the cursor is not one that this API gave out") from None

@@ -75,7 +75,8 @@ def words_table(metadata: MetaData, prefix: str) -> Table:
 
 
 def _ddl(statement: str, table: Table, dialect: str) -> Any:
-    return DDL(statement.format(table.name)).execute_if(dialect=dialect)
+    made = DDL(statement.format(table.name))  # type: ignore[no-untyped-call]
+    return made.execute_if(dialect=dialect)
 
 
 def leave_index(connection: Connection, table: Table) -> None:
@@ -89,10 +90,8 @@ def leave_index(connection: Connection, table: Table) -> None:
 
 def index_again(connection: Connection, table: Table) -> None:
     """Index all rows at once, and from here on every row as it is written."""
-    wanted = (_GIN,)
-    if connection.dialect.name != "postgresql":
-        wanted = (*_FTS, _FTS_FILL, *_FTS_KEPT)
-    for statement in wanted:
+    by_fts = (*_FTS, _FTS_FILL, *_FTS_KEPT)
+    for statement in (_GIN,) if connection.dialect.name == "postgresql" else by_fts:
         connection.execute(text(statement.format(table.name)))
 
 

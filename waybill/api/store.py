@@ -12,6 +12,7 @@ from projections.queries import OrderFilters, Queries, conditions
 from projections.stage_states import StageStates
 from projections.statistics_queries import StatisticsQueries
 from projections.store import Store, applied_offsets
+from projections.subscription_queries import SubscriptionQueries
 from projections.tables import parted, place_of
 from projections.timeline_shape import timeline_entry
 from projections.viewset import ViewSet
@@ -21,7 +22,7 @@ from waybill.api.reading import Followed, Standing
 _AT_ONCE = 500
 
 
-class StoreReading(Queries, StatisticsQueries):
+class StoreReading(Queries, StatisticsQueries, SubscriptionQueries):
     """All that `Reading` asks for."""
 
     def __init__(self, store: Store) -> None:
@@ -67,7 +68,7 @@ class StoreReading(Queries, StatisticsQueries):
             kind = (orders.status, orders.stage.label("plugin"), orders.error_code.label("code"))
             rows = connection.execute(
                 select(*kind, count)
-                .where(orders.tenant == tenant, *conditions(tables, filters))
+                .where(orders.tenant == tenant, *conditions(connection, tables, filters))
                 .group_by(*kind)
                 .order_by(count.desc(), *kind)
             )
