@@ -82,6 +82,9 @@ class BulkFilter(_Shape):
     status: Status | None = None
     order_type: str | None = None
     stage: str | None = Field(default=None, description="The plugin that the order stands at")
+    subscription: str | None = None
+    lane: str | None = None
+    mode: Literal["production", "test"] | None = None
     from_: AwareDatetime | None = Field(default=None, alias="from")
     to: AwareDatetime | None = None
     q: str | None = Field(default=None, max_length=255)

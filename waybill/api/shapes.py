@@ -325,10 +325,14 @@ class OrdersQuery(Reread):
         default=None, alias="from", description="Created at or after this moment"
     )
     to: AwareDatetime | None = Field(default=None, description="Created before this moment")
+    subscription: str | None = Field(default=None, description="The subscription's reference")
+    lane: str | None = Field(default=None, description="Orders that wait for each other")
+    mode: Literal["production", "test"] | None = None
     q: str | None = Field(
         default=None,
         max_length=255,
-        description="The beginning of an id, order reference or external id",
+        description="Words, the last one perhaps only begun: of ids, references, offers, products,"
+        " plugins, errors, and of numbers that partners gave",
     )
     cursor: str | None = Field(default=None, description="`next` of the page before")
     limit: int = Field(
