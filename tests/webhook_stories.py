@@ -25,6 +25,13 @@ from streams.core.order import Order
 from streams.core.sealing import DataKey, seal_document
 from streams.core.webhooks.bodies import body_of
 from streams.core.webhooks.catalogue import TYPES, types_of
+from streams.core.webhooks.journeys import (
+    Journey,
+    JourneyType,
+    journey_headers,
+    journey_id,
+    journey_value,
+)
 from streams.core.webhooks.updates import Update, read_update
 from streams.topics import Topics
 from tests import facts
@@ -305,17 +312,24 @@ def stories() -> Iterator[Story]:
 
 def told_otherwise() -> Iterator[Update]:
     """Updates that no order leads to."""
-    told = (
-        ("journey.checkout_initiated", {"checkoutId": "basket-6f1c0f0a"}),
-        ("journey.cancel_attempted", {"step": "reason"}),
-        ("journey.payment_method_added", {"paymentMethodId": "8ad0ffee9c3d1e4f"}),
-        ("journey.address_added", {"addressType": "delivery"}),
+    told: tuple[tuple[JourneyType, dict[str, Any]], ...] = (
+        ("checkout_initiated", {"checkoutId": "basket-6f1c0f0a"}),
+        ("cancel_attempted", {"step": "reason"}),
+        ("payment_method_added", {"paymentMethodId": "8ad0ffee9c3d1e4f"}),
+        ("address_added", {"addressType": "delivery"}),
     )
     for number, (kind, data) in enumerate(told):
-        event_id = f"event-{number:032x}"
-        subscription = None if kind.endswith("initiated") else "22FOPJV2XZBK"
-        shown = {"id": event_id, "order": None, "subscription": subscription, "data": data}
-        yield Update(event_id, kind, TENANT, subscription or event_id, START, shown)
+        subscription = None if kind == "checkout_initiated" else "22FOPJV2XZBK"
+        journey = Journey(
+            id=journey_id(TENANT, str(number)),
+            type=kind,
+            tenant=TENANT,
+            at=START,
+            order=None,
+            subscription=subscription,
+            data=data,
+        )
+        yield read_update(journey_headers(journey, "lane", None), journey_value(journey))
     endpoint = f"whe_{'0b9f3c6c5d8a5a4f9d3e2a1b4c5d6e7f'}"
     message = "This endpoint can be reached, and its signatures can be checked."
     tried = {"endpoint": endpoint, "message": message}
