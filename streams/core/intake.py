@@ -21,6 +21,20 @@ from streams.core.sequence import Resolution, Sequencer
 
 MAX_WAYBILL_BYTES = 256 << 10
 
+_KINDS: tuple[tuple[type, str, tuple[str, ...]], ...] = (
+    (
+        dict,
+        "object",
+        (
+            *("customerDetails", "billingDetails", "deliveryDetails", "recipientDetails"),
+            *("payment", "total", "originalOffer"),
+        ),
+    ),
+    (str, "text", ("effectiveDate",)),
+    (bool, "boolean", ("process_immediately",)),
+)
+"""Members that every reader takes to be of one kind, where they are there."""
+
 MissingConnection: TypeAlias = Callable[[str, str, WaybillStep], str | None]
 """The connection that a step needs and that tenant and mode do not have, if any."""
 
@@ -123,6 +137,7 @@ class Intake:
         order_type = _order_type(document, sequencer.configuration)
         mode = _mode(document)
         external_id = _text(document, "external_id")
+        _check_kinds(document)
         _check_items(document)
         examined = Examined(
             document=document,
@@ -263,6 +278,19 @@ def _text(document: Document, member: str) -> str | None:
             f"/{member}",
         )
     return value
+
+
+def _check_kinds(document: Document) -> None:
+    for kind, name, members in _KINDS:
+        for member in members:
+            value = document.get(member)
+            if value is not None and not isinstance(value, kind):
+                raise refused(
+                    "malformed",
+                    f"{member} is no {name}",
+                    f"send {member} as a JSON {name}, or leave it out",
+                    f"/{member}",
+                )
 
 
 def _check_items(document: Document) -> None:

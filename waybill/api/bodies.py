@@ -48,9 +48,16 @@ async def json_of(request: web.Request) -> dict[str, Any]:
 
 
 def fitting(shape: type[BaseModel], plain: dict[str, Any]) -> Any:
-    """The body as that shape; a 422 problem names the member that does not fit."""
+    """The body as that shape, exactly: a text is no number and no truth value.
+
+    A 422 problem names the member that does not fit.
+    """
     try:
-        return shape.model_validate(plain)
+        return shape.model_validate_json(orjson.dumps(plain), strict=True)
+    except TypeError:
+        raise ApiProblem(
+            MALFORMED_BODY, "the body is nested too deep", "nest at most 200 levels"
+        ) from None
     except ValidationError as problem:
         found = problem.errors(include_input=False, include_url=False)[0]
         field = "/" + "/".join(str(part) for part in found["loc"])

@@ -102,11 +102,24 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header of requests, for the OpenAPI document."""
+
+    text: str
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    required: bool = False
+
+
+Headers: TypeAlias = Mapping[str, str | Header]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One operation. `scope` None: open to everybody who can reach the address.
 
-    `partner` is the connection whose `inbound` secret may be shown instead of a key.
+    `partner` is the connection whose `inbound` secret may be shown instead of a key. `parts` are
+    the JSON Schemas of the path's parameters.
     """
 
     method: str
@@ -123,7 +136,8 @@ class Route:
     body: type[BaseModel] | None = None
     body_examples: Mapping[str, Any] = field(default_factory=dict)
     partner: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    headers: Headers = field(default_factory=dict)
 
 
 def answered(

@@ -3,10 +3,15 @@
 from waybill.api import inbound, limio_shapes, objects, previewing, problems, shapes
 from waybill.api import limio_examples as examples
 from waybill.api.auth import Scope
-from waybill.api.call import Answer, Route
+from waybill.api.call import Answer, Header, Headers, Route
+from waybill.api.parts import KEY, OBJECT_PARTS
 
-_TRACE = {"traceparent": "W3C trace context; made where it is missing"}
-_KEY = {"Idempotency-Key": "Names the notification, where its body does not tell it from others"}
+_TRACE: Headers = {"traceparent": "W3C trace context; made where it is missing"}
+_KEY: Headers = {
+    "Idempotency-Key": Header(
+        "Names the notification, where its body does not tell it from others", KEY
+    )
+}
 _LOCATION = {"Location": "Where the order can be read"}
 _OBJECTS = "/api/objects/{service}/{path_type}"
 
@@ -51,7 +56,7 @@ _INBOUND = (
         query=limio_shapes.ModeQuery,
         body=limio_shapes.ZuoraNotification,
         body_examples=examples.NOTIFICATIONS,
-        headers=_TRACE | _KEY,
+        headers={**_TRACE, **_KEY},
         answers=(
             Answer(
                 status=202,
@@ -75,7 +80,7 @@ _INBOUND = (
         query=limio_shapes.ModeQuery,
         headers={
             **_TRACE,
-            "Idempotency-Key": "The same key again is the same synchronisation",
+            "Idempotency-Key": Header("The same key again is the same synchronisation", KEY),
             "Prefer": "`wait=n`: wait up to n seconds (at most and by default 25)",
         },
         answers=(
@@ -102,6 +107,7 @@ _READING = (
     Route(
         method="GET",
         path=_OBJECTS,
+        parts=OBJECT_PARTS,
         handler=objects.listed,
         id="listObjects",
         summary="Limio's objects of the service `limio`: `orders`, `events` or `process`",
@@ -121,6 +127,7 @@ _READING = (
     Route(
         method="GET",
         path=_OBJECTS + "/{id}",
+        parts=OBJECT_PARTS,
         handler=objects.one,
         id="readObject",
         summary="One object with its data",
@@ -140,6 +147,7 @@ _READING = (
     Route(
         method="GET",
         path=_OBJECTS + "/{id}/related",
+        parts=OBJECT_PARTS,
         handler=objects.related,
         id="readRelatedObjects",
         summary="The other objects of the same order",

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from waybill.api.shapes import OrderId, OrderOutcome, Reread, Status
+from waybill.api.shapes import Moment, OrderId, OrderOutcome, Reread, Status
 
 _Reference = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 
@@ -125,7 +125,7 @@ class ObjectsQuery(Reread):
     status: Status | None = None
     order_type: str | None = None
     external_id: str | None = None
-    from_: AwareDatetime | None = Field(
+    from_: Moment | None = Field(
         default=None, alias="from", description="Created at or after this moment"
     )
-    to: AwareDatetime | None = Field(default=None, description="Created before this moment")
+    to: Moment | None = Field(default=None, description="Created before this moment")

@@ -2,16 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from schemas.orders import MAX_ORDER_BYTES
 from waybill import __version__
 from waybill.api import examples
-from waybill.api.call import JSON, Answer, Route
+from waybill.api.call import JSON, Answer, Header, Route
+from waybill.api.order_schema import ORDER
 from waybill.api.problems import (
     BAD_HEADER,
     BAD_QUERY,
@@ -31,10 +33,26 @@ _REF = "#/components/schemas/{model}"
 _APPLIED = {
     "Waybill-Applied": {
         "description": "The offsets that the views had applied, `partition:offset` by commas",
-        "schema": {"type": "string"},
+        "schema": {
+            "type": "string",
+            "pattern": r"^([0-9]+:(-1|[0-9]+)(,[0-9]+:(-1|[0-9]+))*)?$",
+        },
     }
 }
+_ANSWERED: Mapping[str, Mapping[str, Any]] = {
+    "Location": {"type": "string", "format": "uri-reference"},
+    "Retry-After": {"type": "integer", "minimum": 0},
+}
+"""Schemas of answers' headers that are not just text."""
+_EXPLAINED: Mapping[int, Mapping[str, str]] = {
+    401: {"WWW-Authenticate": "How to say who asks"},
+    429: {"Retry-After": "Seconds after which it is worth trying again"},
+    503: {"Retry-After": "Seconds after which it is worth trying again"},
+}
+"""Headers of problems by status; not every problem has them."""
 _AVRO = "application/vnd.confluent.avro"
+EVENT_STREAM = "text/event-stream"
+_ANY_PART: Mapping[str, Any] = {"type": "string", "minLength": 1}
 
 
 def problems_of(route: Route) -> tuple[Kind, ...]:
@@ -50,9 +68,10 @@ def problems_of(route: Route) -> tuple[Kind, ...]:
 def openapi(routes: Iterable[Route]) -> bytes:
     """The document as JSON."""
     routes = tuple(routes)
+    schemas = _schemas(routes)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in routes:
-        paths[route.path][route.method.lower()] = _operation(route)
+        paths[route.path][route.method.lower()] = _operation(route, schemas)
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -64,7 +83,7 @@ def openapi(routes: Iterable[Route]) -> bytes:
         "tags": [{"name": name} for name in dict.fromkeys(route.tag for route in routes)],
         "paths": paths,
         "components": {
-            "schemas": _schemas(routes),
+            "schemas": schemas.definitions,
             "securitySchemes": {
                 "apiKey": {
                     "type": "http",
@@ -82,20 +101,36 @@ def openapi(routes: Iterable[Route]) -> bytes:
     return orjson.dumps(document)
 
 
-def _operation(route: Route) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Schemas:
+    """The shapes of all routes. One that is sent and answered may have a schema for each."""
+
+    definitions: Mapping[str, Any]
+    references: Mapping[tuple[Any, JsonSchemaMode], Mapping[str, Any]]
+
+    def sent(self, model: type[BaseModel]) -> Mapping[str, Any]:
+        """What a request may hold."""
+        return self.references[model, "validation"]
+
+    def answered(self, model: type[BaseModel]) -> Mapping[str, Any]:
+        """What an answer holds."""
+        return self.references[model, "serialization"]
+
+
+def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.id,
         "summary": route.summary,
         "tags": [route.tag],
         "security": _security(route),
         "parameters": [*_path_parameters(route), *_query_parameters(route), *_headers(route)],
-        "responses": dict(sorted(_responses(route).items())),
+        "responses": dict(sorted(_responses(route, schemas).items())),
     }
     if route.takes_order:
         operation["requestBody"] = _order_body()
     elif route.body is not None:
         shown = {name: {"value": value} for name, value in route.body_examples.items()}
-        content = {"schema": _reference(route.body), "examples": shown}
+        content = {"schema": schemas.sent(route.body), "examples": shown}
         operation["requestBody"] = {"required": True, "content": {JSON: content}}
     return operation
 
@@ -107,46 +142,52 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
     return [by_key] if route.partner is None else [by_key, {"partnerSecret": []}]
 
 
-def _responses(route: Route) -> dict[str, Any]:
+def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for answer in route.answers:
         responses[str(answer.status)] = {
             "description": answer.description,
-            "headers": {**_APPLIED, **_answer_headers(answer)},
-            "content": {answer.content_type: _content(answer)},
+            "headers": {**_APPLIED, **_answer_headers(answer.headers)},
+            "content": {answer.content_type: _content(answer, schemas)}
+            if answer.content_type
+            else {},
         }
     by_status: dict[int, list[Kind]] = defaultdict(list)
     for kind in problems_of(route):
         by_status[kind.status].append(kind)
     for status, kinds in by_status.items():
         response = responses.setdefault(str(status), {"headers": _APPLIED, "content": {}})
+        response["headers"] = {**response["headers"], **_answer_headers(_EXPLAINED.get(status, {}))}
         codes = "; ".join(f"`{kind.code}`: {kind.title}" for kind in kinds)
         response["description"] = ". ".join(filter(None, [response.get("description"), codes]))
         response["content"][CONTENT_TYPE] = {
-            "schema": _reference(ProblemDocument),
+            "schema": schemas.answered(ProblemDocument),
             "examples": {kind.code: {"value": _problem(kind)} for kind in kinds},
         }
     return responses
 
 
-def _content(answer: Answer) -> dict[str, Any]:
+def _content(answer: Answer, schemas: _Schemas) -> dict[str, Any]:
     shape = answer.shape
     if shape is None:
         schema: Mapping[str, Any] = {"type": "string"}
     elif isinstance(shape, Mapping):
         schema = shape
     else:
-        schema = _reference(shape)
+        schema = schemas.answered(shape)
+    if answer.content_type == EVENT_STREAM:
+        # What is sent are lines of text; the shape is that of each event's data.
+        schema = {"type": "string", "contentMediaType": JSON, "contentSchema": schema}
     content: dict[str, Any] = {"schema": schema}
     if answer.example is not None:
         content["example"] = answer.example
     return content
 
 
-def _answer_headers(answer: Answer) -> dict[str, Any]:
+def _answer_headers(headers: Mapping[str, str]) -> dict[str, Any]:
     return {
-        name: {"description": text, "schema": {"type": "string"}}
-        for name, text in answer.headers.items()
+        name: {"description": text, "schema": _ANSWERED.get(name, {"type": "string"})}
+        for name, text in headers.items()
     }
 
 
@@ -165,11 +206,12 @@ def _problem(kind: Kind) -> dict[str, Any]:
 def _path_parameters(route: Route) -> Iterator[dict[str, Any]]:
     for part in route.path.split("/"):
         if part.startswith("{"):
+            name = part[1:-1]
             yield {
-                "name": part[1:-1],
+                "name": name,
                 "in": "path",
                 "required": True,
-                "schema": {"type": "string"},
+                "schema": route.parts.get(name, _ANY_PART),
             }
 
 
@@ -177,25 +219,35 @@ def _query_parameters(route: Route) -> Iterator[dict[str, Any]]:
     if route.query is NoQuery:
         return
     schema = route.query.model_json_schema(ref_template=_REF)
-    for name, member in schema["properties"].items():
-        plain = {key: value for key, value in member.items() if key != "description"}
+    required = schema.get("required", ())
+    for name, member in schema.get("properties", {}).items():
         yield {
             "name": name,
             "in": "query",
-            "required": False,
+            "required": name in required,
             "description": member.get("description", name.replace("_", " ")),
-            "schema": plain,
+            "schema": _given(member),
         }
 
 
+def _given(member: Mapping[str, Any]) -> dict[str, Any]:
+    """A member as a parameter: it is given or left out, and never null."""
+    plain = {key: value for key, value in member.items() if key not in {"description", "title"}}
+    if plain.get("default", ...) is None:
+        del plain["default"]
+    kinds = [kind for kind in plain.pop("anyOf", ()) if kind.get("type") != "null"]
+    return {**plain, **(kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {})}
+
+
 def _headers(route: Route) -> Iterator[dict[str, Any]]:
-    for name, text in route.headers.items():
+    for name, given in route.headers.items():
+        header = given if isinstance(given, Header) else Header(given)
         yield {
             "name": name,
             "in": "header",
-            "required": False,
-            "description": text,
-            "schema": {"type": "string"},
+            "required": header.required,
+            "description": header.text,
+            "schema": header.schema,
         }
 
 
@@ -205,44 +257,16 @@ def _order_body() -> dict[str, Any]:
         "description": f"The order, at most {MAX_ORDER_BYTES} bytes. Members that are not listed"
         " are kept and handed to the plugins.",
         "content": {
-            "application/json": {"schema": _ORDER, "example": examples.SUBMISSION},
+            JSON: {"schema": ORDER, "example": examples.SUBMISSION},
             _AVRO: {"schema": {"type": "string", "format": "binary"}},
         },
     }
 
 
-_ORDER: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "external_id": {"type": "string", "maxLength": 255},
-        "order_type": {"type": "string", "default": "new"},
-        "process_immediately": {"type": "boolean", "default": False},
-        "mode": {"enum": ["production", "test"], "default": "production"},
-        "forSubscription": {"description": "The subscription that a change is about"},
-        "effectiveDate": {"type": "string", "format": "date", "description": "For changes"},
-        "originalOffer": {"type": "object", "description": "What a change of offer replaces"},
-        "orderItems": {"type": "array", "items": {"type": "object"}},
-        "customerDetails": {"type": "object"},
-        "billingDetails": {"type": "object"},
-        "deliveryDetails": {"type": "object"},
-        "payment": {"type": "object"},
-        "total": {"type": "object"},
-    },
-    "additionalProperties": True,
-}
-
-
-def _reference(model: type[BaseModel]) -> dict[str, str]:
-    return {"$ref": _REF.format(model=model.__name__)}
-
-
-def _schemas(routes: Iterable[Route]) -> dict[str, Any]:
-    models: list[type[BaseModel]] = [ProblemDocument]
+def _schemas(routes: Iterable[Route]) -> _Schemas:
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(ProblemDocument, "serialization")]
     for route in routes:
-        models += [a.shape for a in route.answers if isinstance(a.shape, type)]
-        models += [] if route.body is None else [route.body]
-    _, definitions = models_json_schema(
-        [(model, "serialization") for model in dict.fromkeys(models)], ref_template=_REF
-    )
-    schemas: dict[str, Any] = definitions["$defs"]
-    return schemas
+        models += [(a.shape, "serialization") for a in route.answers if isinstance(a.shape, type)]
+        models += [] if route.body is None else [(route.body, "validation")]
+    references, found = models_json_schema(list(dict.fromkeys(models)), ref_template=_REF)
+    return _Schemas(found["$defs"], references)

@@ -3,10 +3,11 @@
 from waybill.api import bulk, commanding, operating_shapes, problems, shapes, stages
 from waybill.api import operating_examples as examples
 from waybill.api.auth import Scope
-from waybill.api.call import Answer, Route
+from waybill.api.call import Answer, Header, Headers, Route
+from waybill.api.parts import BULK_ID, COMMAND_ID, NAMING_KEY, ORDER_PART, STAGE
 
-_HEADERS = {
-    "Idempotency-Key": "Stands in for `id` where it is missing",
+_HEADERS: Headers = {
+    "Idempotency-Key": Header("Stands in for `id` where it is missing", NAMING_KEY),
     "Prefer": "`wait=n`: wait up to n seconds (at most 25) for the answer",
     "traceparent": "W3C trace context; made where it is missing",
 }
@@ -28,6 +29,7 @@ _COMMANDS = (
     Route(
         method="POST",
         path="/api/orders/{id}/commands",
+        parts=ORDER_PART,
         handler=commanding.command,
         id="commandOrder",
         summary="Ask something of an order: retry, skip, resolve, pause, resume, cancel, amend ...",
@@ -63,6 +65,7 @@ _COMMANDS = (
     Route(
         method="GET",
         path="/api/orders/{id}/commands",
+        parts=ORDER_PART,
         handler=commanding.commands_of,
         id="listCommands",
         summary="All commands of an order, and how they were answered",
@@ -124,6 +127,7 @@ _COMMANDS = (
     Route(
         method="GET",
         path="/api/commands/bulk/{id}",
+        parts={"id": BULK_ID},
         handler=bulk.bulk_progress,
         id="readBulk",
         summary="How far a bulk is",
@@ -136,6 +140,7 @@ _COMMANDS = (
     Route(
         method="GET",
         path="/api/commands/{id}",
+        parts={"id": COMMAND_ID},
         handler=commanding.read_command,
         id="readCommand",
         summary="A command and how it was answered",
@@ -194,6 +199,7 @@ _STANDING = (
     Route(
         method="POST",
         path="/api/stages/{stage}/commands",
+        parts={"stage": STAGE},
         handler=stages.stage_command,
         id="commandStage",
         summary="Hold a stage, or release it",

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from projections.queries import OrderFilters
 from schemas.commands import CommandKind
 from schemas.order_commands import MAX_REASON, CommandId, Name, Reason
-from waybill.api.shapes import OrderId, Reread, Status
+from waybill.api.shapes import Moment, OrderId, Reread, Status
 
 MOST_PER_S = 5_000
 PACE_PER_S = 500
@@ -85,8 +85,8 @@ class BulkFilter(_Shape):
     subscription: str | None = None
     lane: str | None = None
     mode: Literal["production", "test"] | None = None
-    from_: AwareDatetime | None = Field(default=None, alias="from")
-    to: AwareDatetime | None = None
+    from_: Moment | None = Field(default=None, alias="from")
+    to: Moment | None = None
     q: str | None = Field(default=None, max_length=255)
     attention: str | None = Field(
         default=None, description="The kind of cause, as /api/attention has it"

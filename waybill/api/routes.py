@@ -2,15 +2,20 @@
 
 from waybill.api import examples, feed, health, orders, problems, registry, shapes, submitting
 from waybill.api.auth import Scope
-from waybill.api.call import Answer, Route
+from waybill.api.call import Answer, Header, Headers, Route
 from waybill.api.catalogue_routes import CATALOGUE
 from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
+from waybill.api.parts import KEY, ORDER_PART, SCHEMA_PARTS
 from waybill.api.statistics_routes import STATISTICS
+from waybill.api.subscription_routes import SUBSCRIPTIONS
+from waybill.api.tokens import VECTOR
 from waybill.api.webhook_routes import WEBHOOKS
 
-_ORDER_HEADERS = {
-    "Idempotency-Key": "Stands in for the order's identity where `external_id` is missing",
+_ORDER_HEADERS: Headers = {
+    "Idempotency-Key": Header(
+        "Stands in for the order's identity where `external_id` is missing", KEY
+    ),
     "Prefer": "`wait=n`: wait up to n seconds (at most 25) for the end of the main phase",
     "traceparent": "W3C trace context; made where it is missing",
 }
@@ -22,7 +27,12 @@ _REGISTRY_404 = Answer(
     example={"error_code": 40401, "message": "Subject not found."},
     content_type=registry.CONTENT_TYPE,
 )
-_STREAM = {"Last-Event-ID": "Id of the last event seen; without it the stream begins now"}
+_STREAM = {
+    "Last-Event-ID": Header(
+        "Id of the last event seen; without it the stream begins now",
+        {"type": "string", "pattern": VECTOR},
+    )
+}
 
 
 def _registry(shape: object, description: str, example: object) -> Answer:
@@ -85,6 +95,7 @@ _ORDERS = (
     Route(
         method="GET",
         path="/api/orders/{id}",
+        parts=ORDER_PART,
         handler=orders.order,
         id="readOrder",
         summary="One order with its steps",
@@ -104,6 +115,7 @@ _ORDERS = (
     Route(
         method="GET",
         path="/api/orders/{id}/timeline",
+        parts=ORDER_PART,
         handler=orders.timeline,
         id="readTimeline",
         summary="The order's events in log order",
@@ -123,6 +135,7 @@ _ORDERS = (
     Route(
         method="GET",
         path="/api/orders/{id}/process-events",
+        parts=ORDER_PART,
         handler=orders.process_events,
         id="readProcessEvents",
         summary="The order's callouts, errors and log",
@@ -210,6 +223,7 @@ _REGISTRY = (
     Route(
         method="GET",
         path="/subjects/{subject}/versions",
+        parts=SCHEMA_PARTS,
         handler=registry.versions,
         id="listVersions",
         summary="Versions of a subject",
@@ -221,6 +235,7 @@ _REGISTRY = (
     Route(
         method="GET",
         path="/subjects/{subject}/versions/{version}",
+        parts=SCHEMA_PARTS,
         handler=registry.version,
         id="readVersion",
         summary="One version of a subject, or `latest`",
@@ -235,6 +250,7 @@ _REGISTRY = (
     Route(
         method="GET",
         path="/schemas/ids/{id}",
+        parts=SCHEMA_PARTS,
         handler=registry.schema,
         id="readSchema",
         summary="The schema with that id",
@@ -343,6 +359,7 @@ ROUTES: tuple[Route, ...] = (
     *CATALOGUE,
     *WEBHOOKS,
     *STATISTICS,
+    *SUBSCRIPTIONS,
     *_TENANT,
     *_REGISTRY,
     *_HEALTH,

@@ -1,8 +1,11 @@
 """The shapes of answers and queries, as the OpenAPI document shows them."""
 
+import re
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from waybill.api.tokens import ORDER_ID, TOKEN
 
 Status: TypeAlias = Literal[
     "submitted",
@@ -18,7 +21,20 @@ Status: TypeAlias = Literal[
 ]
 """Where an order stands."""
 
-OrderId: TypeAlias = Annotated[str, Field(pattern=r"^order-[0-9a-f]{32}$")]
+OrderId: TypeAlias = Annotated[str, Field(pattern=f"^{ORDER_ID}$")]
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d")
+
+
+def _written_out(given: Any) -> Any:
+    """A count of seconds is no moment: nobody would see whether it is one of milliseconds."""
+    if isinstance(given, str) and _MOMENT.match(given) is None:
+        raise ValueError("a moment as RFC 3339 has it, such as 2026-03-01T10:15:30Z, is needed")
+    return given
+
+
+Moment: TypeAlias = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+"""A moment in a request: RFC 3339, with offset."""
 
 
 class _Shape(BaseModel):
@@ -303,6 +319,7 @@ class Reread(_Shape):
         default=None,
         description="A token: waits up to 5 s until the views hold what it stands for",
         examples=["e3:120"],
+        json_schema_extra={"pattern": TOKEN},
     )
 
 
@@ -321,10 +338,10 @@ class OrdersQuery(Reread):
     error_code: str | None = Field(
         default=None, description="The code of what stopped or delays it"
     )
-    from_: AwareDatetime | None = Field(
+    from_: Moment | None = Field(
         default=None, alias="from", description="Created at or after this moment"
     )
-    to: AwareDatetime | None = Field(default=None, description="Created before this moment")
+    to: Moment | None = Field(default=None, description="Created before this moment")
     subscription: str | None = Field(default=None, description="The subscription's reference")
     lane: str | None = Field(default=None, description="Orders that wait for each other")
     mode: Literal["production", "test"] | None = None

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from waybill.api.shapes import Reread
+from waybill.api.shapes import Moment, Reread
 
 
 class _Shape(BaseModel):
@@ -17,10 +17,10 @@ class StatisticsQuery(Reread):
     by: Literal["stage", "order_type"] = Field(
         default="stage", description="stage: what each plugin did; order_type: what became of them"
     )
-    from_: AwareDatetime | None = Field(
+    from_: Moment | None = Field(
         default=None, alias="from", description="Taken down to the whole hour; a day ago by default"
     )
-    to: AwareDatetime | None = Field(
+    to: Moment | None = Field(
         default=None, description="Taken up to the whole hour; now by default"
     )
     interval: Literal["hour", "day"] | None = Field(

@@ -42,9 +42,17 @@ Token: TypeAlias = OrderToken | EventToken | CommandToken
 
 ORDER_ID = r"order-[0-9a-f]{32}"
 
-_ORDER = re.compile(f"o({ORDER_ID})")
-_COMMAND = re.compile(r"c([A-Za-z0-9][A-Za-z0-9._:/-]{0,127})")
-_EVENT = re.compile(r"e([0-9]{1,5}):([0-9]{1,18})")
+_ORDER_TOKEN = f"o({ORDER_ID})"
+_COMMAND_TOKEN = r"c([A-Za-z0-9][A-Za-z0-9._:/-]{0,127})"  # noqa: S105
+_EVENT_TOKEN = r"e([0-9]{1,5}):([0-9]{1,18})"  # noqa: S105
+TOKEN = f"^({_ORDER_TOKEN}|{_COMMAND_TOKEN}|{_EVENT_TOKEN})$"
+"""What every token looks like."""
+VECTOR = r"^[0-9]{1,5}:(-1|[0-9]{1,18})(,[0-9]{1,5}:(-1|[0-9]{1,18}))*$"
+"""What a vector of offsets looks like."""
+
+_ORDER = re.compile(_ORDER_TOKEN)
+_COMMAND = re.compile(_COMMAND_TOKEN)
+_EVENT = re.compile(_EVENT_TOKEN)
 
 
 def parse_token(text: str) -> Token:

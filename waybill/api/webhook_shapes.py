@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from projections.webhooks.deliveries import LIMIT, MOST
 from streams.core.webhooks.endpoint import IN_FLIGHT
+from waybill.api.shapes import Moment
 
 MOST_IN_FLIGHT = 100
 MOST_PER_S = 10_000
@@ -228,10 +229,10 @@ class WebhookReplayBody(_Shape):
     status: DeliveryStatus | None = None
     type: str | None = Field(default=None, max_length=100)
     order: str | None = Field(default=None, max_length=255)
-    from_: AwareDatetime | None = Field(
+    from_: Moment | None = Field(
         default=None, alias="from", description="Created at or after this moment"
     )
-    to: AwareDatetime | None = Field(default=None, description="Created before this moment")
+    to: Moment | None = Field(default=None, description="Created before this moment")
     preview: bool = Field(default=False, description="Only say how many")
 
 
@@ -251,9 +252,9 @@ class WebhookDeliveriesQuery(_Shape):
     order: str | None = Field(
         default=None, max_length=255, description="The order, or what else it is about"
     )
-    from_: AwareDatetime | None = Field(
+    from_: Moment | None = Field(
         default=None, alias="from", description="Created at or after this moment"
     )
-    to: AwareDatetime | None = Field(default=None, description="Created before this moment")
+    to: Moment | None = Field(default=None, description="Created before this moment")
     cursor: str | None = Field(default=None, description="`next` of the page before")
     limit: int = Field(default=LIMIT, ge=1, le=MOST, description="At most")

@@ -35,7 +35,8 @@ async def test_routes_of_the_table_the_server_and_the_document_are_the_same(clie
 def references(value: Any) -> set[str]:
     if isinstance(value, dict):
         own = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
-        return own.union(*(references(member) for member in value.values()))
+        said = [value[name] for name in value.keys() - {"example", "examples"}]
+        return own.union(*(references(member) for member in said))
     if isinstance(value, list):
         return set().union(*(references(member) for member in value))
     return set()
@@ -57,7 +58,7 @@ async def test_every_answer_is_described_and_every_json_answer_has_an_example(cl
                 assert response["description"], (path, status)
                 for content in response["content"].values():
                     assert content["schema"], (path, status)
-                    if path != "/api/openapi.json":
+                    if path not in {"/api/openapi.json", "/api/asyncapi.json"}:
                         assert "example" in content or content["examples"], (path, status)
 
 

@@ -75,9 +75,7 @@ def test_the_owner_that_was_answered_leads_back_to_the_lane_of_the_e_mail_addres
     assert change.lane == bought.lane
 
 
-@pytest.mark.parametrize(
-    "details", [None, {}, {"email": ""}, {"email": " "}, {"email": 7}, "maren@example.org"]
-)
+@pytest.mark.parametrize("details", [None, {}, {"email": ""}, {"email": " "}, {"email": 7}])
 def test_an_order_that_names_no_customer_is_in_the_lane_of_its_subscription(
     details: object,
 ) -> None:
