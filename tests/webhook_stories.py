@@ -331,12 +331,11 @@ def told_otherwise() -> Iterator[Update]:
         )
         yield read_update(journey_headers(journey, "lane", None), journey_value(journey))
     endpoint = f"whe_{'0b9f3c6c5d8a5a4f9d3e2a1b4c5d6e7f'}"
-    message = "This endpoint can be reached, and its signatures can be checked."
-    tried = {"endpoint": endpoint, "message": message}
+    tried = {"endpoint": endpoint, "description": "Mails to subscribers"}
     yield Update("test-1", "webhook.test", TENANT, endpoint, START, tried)
     gone = {
         "endpoint": endpoint,
-        "url": "https://receiver.example.org/hooks",
+        "url": "https://receiver.example.org",
         "reason": "failing",
         "failing_since": (START - timedelta(days=5)).isoformat(),
         "disabled_at": START.isoformat(),

@@ -28,11 +28,6 @@ def types_of(update: Update) -> Sequence[str]:
     return found if isinstance(found, tuple) else found(update.data)
 
 
-def holds_personal(name: str, update: Update) -> bool:
-    """Whether the full body of that type for the update has personal sections to offer."""
-    return TYPES[name].personal and update.kind.startswith("order.")
-
-
 def wants_step_results(patterns: Iterable[str]) -> bool:
     """Whether one of the patterns means the result of a step."""
     return any(matches(patterns, f"step.{result}") for result in _STEPS)

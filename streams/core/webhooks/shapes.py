@@ -212,14 +212,14 @@ class Tried(Shape):
     """Sent when somebody tries an endpoint."""
 
     endpoint: str = Field(description="Its id")
-    message: str
+    description: str = Field(description="What its owner says of it")
 
 
 class EndpointDisabled(Shape):
     """Which endpoint gets nothing any more, and why."""
 
     endpoint: str = Field(description="Its id")
-    url: str
+    url: str = Field(description="Scheme, host and port of it")
     reason: Literal["gone", "failing"] = Field(
         description="`gone`: it answered 410; `failing`: nothing but failures for days"
     )

@@ -13,7 +13,6 @@ from schemas.orders import ORDER_TYPES
 from streams.core.webhooks.bodies import body_of, message_id
 from streams.core.webhooks.catalogue import (
     TYPES,
-    holds_personal,
     matches,
     types_of,
     unknown_patterns,
@@ -89,7 +88,7 @@ def test_personal_sections_are_there_for_those_who_may_and_for_nobody_else() -> 
         full, shown = (body_of(name, update, "full", given) for given in (None, personal))
         assert thin == body_of(name, update, "thin", None)
         assert not any(text in thin or text in full for text in PERSONAL)
-        assert shown == full or holds_personal(name, update), name
+        assert shown == full or TYPES[name].personal, name
     for name in ("accepted.new", "limio.order_submitted", "limio.error", "order.failed"):
         [update] = [u for u in told.declined().updates if name in types_of(u)][:1]
         shown = body_of(name, update, "full", told.declined().personal)
