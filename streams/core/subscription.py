@@ -103,7 +103,7 @@ def joined(parts: Sequence[Subscription]) -> Subscription:
 
     That is so only where a tenant's lanes are those of customers, and the orders name other ones.
     """
-    first, *others = sorted(parts, key=lambda one: (one.updated or "", one.created))
+    first, *others = sorted(parts, key=lambda one: one.updated or "")
     for newer in others:
         said = {
             name: value

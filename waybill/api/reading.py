@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from projections.queries import KnownOrder, Matching, OrderFilters
 from projections.statistics_queries import Span
 from projections.store import StoreError
+from projections.subscription_queries import SubscriptionFilters
 from streams.core.order import Order
 from waybill.api.problems import STORE_UNAVAILABLE, ApiProblem
 
@@ -97,6 +98,24 @@ class Reading(Protocol):
 
     def statistics(self, tenant: str, span: Span) -> Sequence[Mapping[str, Any]]:
         """Counts, durations and causes of errors, by interval and name."""
+
+    def subscriptions(
+        self,
+        tenant: str,
+        filters: SubscriptionFilters,
+        today: str,
+        cursor: str | None,
+        limit: int,
+    ) -> Mapping[str, Any]:
+        """A page `{items, next}`; ValueError for a cursor that is none of ours."""
+
+    def subscription(self, tenant: str, reference: str, today: str) -> Mapping[str, Any] | None:
+        """One subscription, or None where no order of the tenant has opened it."""
+
+    def subscription_timeline(
+        self, tenant: str, reference: str, cursor: str | None, limit: int
+    ) -> Mapping[str, Any]:
+        """A page of the events of its orders, the latest first."""
 
     def events_after(self, tenant: str, vector: Mapping[int, int], limit: int) -> Followed:
         """The tenant's next events behind the vector, at most `limit` of each partition."""
