@@ -1,6 +1,7 @@
 """The shapes of answers and queries, as the OpenAPI document shows them."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
@@ -28,9 +29,12 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d")
 
 def _written_out(given: Any) -> Any:
     """A count of seconds is no moment: nobody would see whether it is one of milliseconds."""
-    if isinstance(given, str) and _MOMENT.match(given) is None:
+    if not isinstance(given, str):
+        return given
+    if _MOMENT.match(given) is None:
         raise ValueError("a moment as RFC 3339 has it, such as 2026-03-01T10:15:30Z, is needed")
-    return given
+    # Read here: behind a validator of ours, a strict reader takes a text for no moment at all.
+    return datetime.fromisoformat(given)
 
 
 Moment: TypeAlias = Annotated[AwareDatetime, BeforeValidator(_written_out)]
