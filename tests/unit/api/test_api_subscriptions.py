@@ -13,6 +13,7 @@ from schemas.events import (
     OrderAccepted,
     OrderAmended,
     OrderCompleted,
+    StepDeferred,
     StepSucceeded,
 )
 from streams.core.intake import acceptance
@@ -196,11 +197,12 @@ def _amend(world: World, prepared: Any, amended: Any) -> None:
     world.go_on(
         prepared,
         CommandReceived(command="c-1", kind=CommandKind.AMEND, reason="r", revision=revision),
-        StepSucceeded(step="salesforceV3", attempt=1, output={}),
+        StepDeferred(step="salesforceV3", attempt=1, reason="command"),
         OrderAmended(expected=3, command="c-1"),
+        StepSucceeded(step="salesforceV3", attempt=2, output={}),
         StepSucceeded(step="zuora", attempt=1, output={}),
-        MainPhaseCompleted(expected=5),
-        OrderCompleted(expected=6, completion="order complete"),
+        MainPhaseCompleted(expected=6),
+        OrderCompleted(expected=7, completion="order complete"),
     )
 
 
