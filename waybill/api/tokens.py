@@ -38,17 +38,30 @@ class CommandToken:
         return f"c{self.command_id}"
 
 
-Token: TypeAlias = OrderToken | EventToken | CommandToken
+@dataclass(frozen=True, slots=True)
+class VectorToken:
+    """Held by the views as soon as they have applied all of these offsets, by partition."""
+
+    offsets: tuple[tuple[int, int], ...]
+
+    def __str__(self) -> str:
+        return vector_text(dict(self.offsets))
+
+
+Token: TypeAlias = OrderToken | EventToken | CommandToken | VectorToken
 
 ORDER_ID = r"order-[0-9a-f]{32}"
 
 _ORDER_TOKEN = f"o({ORDER_ID})"
 _COMMAND_TOKEN = r"c([A-Za-z0-9][A-Za-z0-9._:/-]{0,127})"  # noqa: S105
 _EVENT_TOKEN = r"e([0-9]{1,5}):([0-9]{1,18})"  # noqa: S105
-TOKEN = f"^({_ORDER_TOKEN}|{_COMMAND_TOKEN}|{_EVENT_TOKEN})$"
+_VECTOR = r"[0-9]{1,5}:(-1|[0-9]{1,18})(,[0-9]{1,5}:(-1|[0-9]{1,18}))*"
+TOKEN = f"^({_ORDER_TOKEN}|{_COMMAND_TOKEN}|{_EVENT_TOKEN}|{_VECTOR})$"
 """What every token looks like."""
-VECTOR = r"^[0-9]{1,5}:(-1|[0-9]{1,18})(,[0-9]{1,5}:(-1|[0-9]{1,18}))*$"
+VECTOR = f"^{_VECTOR}$"
 """What a vector of offsets looks like."""
+OFFSETS = f"^({_EVENT_TOKEN}|{_VECTOR})$"
+"""What a place in the log looks like: that of one event, or a vector."""
 
 _ORDER = re.compile(_ORDER_TOKEN)
 _COMMAND = re.compile(_COMMAND_TOKEN)
@@ -63,10 +76,12 @@ def parse_token(text: str) -> Token:
         return EventToken(int(found[1]), int(found[2]))
     if found := _COMMAND.fullmatch(text):
         return CommandToken(found[1])
+    if vector := parse_vector(text):
+        return VectorToken(tuple(sorted(vector.items())))
     raise ApiProblem(
         BAD_TOKEN,
         f"{text[:80]!r} is not a token of this API",
-        "use a token as it was answered, unchanged",
+        "use a token, or what Waybill-Applied said, as it was answered, unchanged",
         "min_offset",
     )
 

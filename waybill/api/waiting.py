@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from waybill.api.problems import VIEW_BEHIND, ApiProblem
 from waybill.api.reading import Reader, Reading, Standing
-from waybill.api.tokens import CommandToken, OrderToken, Token
+from waybill.api.tokens import CommandToken, OrderToken, Token, VectorToken
 
 TICK_S = 0.01
 PAUSE_S = 0.5
@@ -138,5 +138,7 @@ def _waiter(token: Token, tenant: str) -> _Waiter:
     if isinstance(token, CommandToken):
         name = (tenant, token.command_id)
         return _Waiter(lambda seen: seen.commands.get(name) in DECIDED, command=name)
-    partition, offset = token.partition, token.offset
-    return _Waiter(lambda seen: seen.applied.get(partition, -1) >= offset)
+    places = token.offsets if isinstance(token, VectorToken) else ((token.partition, token.offset),)
+    return _Waiter(
+        lambda seen: all(seen.applied.get(partition, -1) >= offset for partition, offset in places)
+    )
