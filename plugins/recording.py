@@ -1,7 +1,10 @@
 """The record of a step's exchanges, with nothing in it that must not reach the log."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from plugins.api import Request
 from plugins.outgoing import Outgoing
@@ -69,3 +72,25 @@ class Recorder:
         if not isinstance(exchange, Answer):
             return self.scrubber.text(exchange.message)
         return "the answer is longer than what is read of one" if exchange.cut else None
+
+
+def without(callouts: Iterable[Callout], hidden: Mapping[str, Any]) -> tuple[Callout, ...]:
+    """The callouts without the values of outputs that must not stand in clear.
+
+    Which those are is only known once the conversation has ended and says what it hands on.
+    """
+    scrubber = Scrubber.of_outputs([hidden])
+
+    def cleaned(body: Body) -> Body:
+        return replace(body, text=scrubber.recorded(body.text.encode()))
+
+    return tuple(
+        replace(
+            one,
+            url=scrubber.text(one.url),
+            request=cleaned(one.request),
+            response=cleaned(one.response),
+            error=one.error and scrubber.text(one.error),
+        )
+        for one in callouts
+    )

@@ -3,7 +3,7 @@
 import codecs
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -63,6 +63,12 @@ class Scrubber:
         needles = tuple(needle for needle in spelled if needle not in _MARK)
         plus = tuple(needle.replace(b" ", b"+") for needle in needles if b" " in needle)
         return cls(needles, plus)
+
+    @classmethod
+    def of_outputs(cls, outputs: Iterable[Mapping[str, Any]]) -> "Scrubber":
+        """Of outputs that are sealed. What is made of many values says too little of each."""
+        plain = [{name: value} for one in outputs for name, value in one.items() if _is_one(value)]
+        return cls.of(plain)
 
     def joined(self, other: "Scrubber") -> "Scrubber":
         """With the other's values; cheap, so that it can be done for every conversation."""
@@ -177,6 +183,10 @@ def _leaves(value: Any, name: str = "") -> Iterator[str]:
             yield from _leaves(inner, name)
     elif isinstance(value, int) and len(str(value)) >= _NUMBER_DIGITS:
         yield str(value)
+
+
+def _is_one(value: Any) -> bool:
+    return isinstance(value, str | int)
 
 
 def _says_what(name: str, value: str) -> bool:

@@ -67,6 +67,18 @@ class Opening:
                 )
         return opened
 
+    async def scrubber(self, order: Order) -> Scrubber:
+        """Of all that is sealed: in the order, and in what its steps have handed on."""
+        known = (await self.of(order)).scrubber
+        if not order.sealed:
+            return known
+        context = await self.context(order)
+        sealed = [
+            {path[1:]: context[step].get(path[1:]) for part in parts for path in part.paths}
+            for step, parts in order.sealed.items()
+        ]
+        return known.joined(Scrubber.of_outputs(sealed))
+
     async def _document(self, order: Order) -> dict[str, Any]:
         accepted = order.accepted
         document: dict[str, Any] = orjson.loads(accepted.document)

@@ -6,6 +6,7 @@ from typing import Any
 
 from plugins.api import Done, NotDone
 from plugins.perform import InDoubt, Performed
+from plugins.recording import without
 from schemas.events import (
     CompensationFailed,
     CompensationSucceeded,
@@ -77,7 +78,11 @@ class Outcomes:
         callouts = performed.callouts[-MAX_CALLOUTS:]
         if run.compensate:
             return CompensationSucceeded(step=run.step, attempt=run.attempt, callouts=callouts)
-        output, sealed = await self._sealed(order, step, done.output)
+        hidden = self._hidden(step, done.output)
+        output, sealed = done.output, await self._sealed(order, hidden)
+        if hidden:
+            output = {name: value for name, value in output.items() if name not in hidden}
+            callouts = without(callouts, hidden)
         return StepSucceeded(
             step=run.step, attempt=run.attempt, output=output, sealed=sealed, callouts=callouts
         )
@@ -105,18 +110,18 @@ class Outcomes:
             retry_after_s=performed.retry_after_s,
         )
 
-    async def _sealed(
-        self, order: Order, step: WaybillStep, output: Mapping[str, Any]
-    ) -> tuple[Mapping[str, Any], tuple[Sealed, ...]]:
+    def _hidden(self, step: WaybillStep, output: Mapping[str, Any]) -> dict[str, Any]:
+        """What of the output must not stand in clear."""
         manifest = self._with.addressing.registry.get(step.plugin).manifest
-        hidden = {name: output[name] for name in manifest.sealed_outputs if name in output}
+        return {name: output[name] for name in manifest.sealed_outputs if name in output}
+
+    async def _sealed(self, order: Order, hidden: Mapping[str, Any]) -> tuple[Sealed, ...]:
         if not hidden:
-            return output, ()
+            return ()
         subject = next((part.subject for part in order.accepted.sealed), order.id)
         keys = await self._with.keys.made(order.tenant, [subject])
         nonce = self._with.random_bytes(NONCE_BYTES)
-        clear = {name: value for name, value in output.items() if name not in hidden}
-        return clear, (seal(hidden, order.id, keys[subject], nonce),)
+        return (seal(hidden, order.id, keys[subject], nonce),)
 
 
 def misconfigured(run: RunStep, message: str) -> Result:

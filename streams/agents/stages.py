@@ -120,7 +120,7 @@ class Stages:
             attempt=run.attempt,
             key_of=partial(_key_of, order, step.id, key_step),
             order_json=order_json,
-            scrubber=opened.scrubber,
+            scrubber=await self._opening.scrubber(order),
             deadline_s=deadline_s(step, connector.manifest, options),
             trace=order.trace,
             in_hand=nullcontext() if hand is None else hand.hold(_held(order, run)),
