@@ -10,6 +10,7 @@ from projections.attention_queries import attention
 from projections.command_queries import pauses
 from projections.listing import Asked, CursorError, Keys, OrderFilters, conditions, keys
 from projections.orders import incomplete
+from projections.past import AsOf, folded, paused_by, until
 from projections.possible import possible_commands
 from projections.process_events import Entry, plugins_of, process_events
 from projections.shapes import order_shape
@@ -108,18 +109,34 @@ class Queries:
             )
             return dict(rows.tuples().all())
 
-    def timeline(self, tenant: str, order_id: str) -> dict[str, Any] | None:
+    def order_as_of(self, tenant: str, order_id: str, as_of: AsOf) -> dict[str, Any] | None:
+        """The Order shape as it was then; None where there was no such order yet.
+
+        `NoSuchPastError` where `as_of` says nothing about the order's partition.
+        """
+        entries = self._entries(tenant, order_id, as_of)
+        if not entries:
+            return None
+        last = entries[-1]
+        shape = order_shape(folded(entries), paused_by(entries))
+        return {**shape, "as_of": f"e{last.partition}:{last.offset}"}
+
+    def timeline(
+        self, tenant: str, order_id: str, as_of: AsOf | None = None
+    ) -> dict[str, Any] | None:
         """Every applied event of the order, in log order; None where there is no such order."""
-        entries = self._entries(tenant, order_id)
+        entries = self._entries(tenant, order_id, as_of)
         if not entries:
             return None
         plugins = plugins_of(entries)
         shown = [timeline_entry(entry, n, plugins) for n, entry in enumerate(entries, start=1)]
         return {"items": shown, "next": None}
 
-    def process_events(self, tenant: str, order_id: str) -> dict[str, Any] | None:
+    def process_events(
+        self, tenant: str, order_id: str, as_of: AsOf | None = None
+    ) -> dict[str, Any] | None:
         """One process event per run of the order; None where there is no such order."""
-        entries = self._entries(tenant, order_id)
+        entries = self._entries(tenant, order_id, as_of)
         return {"items": process_events(entries), "next": None} if entries else None
 
     def find_by_external_id(self, tenant: str, external_id: str) -> KnownOrder | None:
@@ -180,7 +197,7 @@ class Queries:
             )
             return dict(rows.tuples().all())
 
-    def _entries(self, tenant: str, order_id: str) -> list[Entry]:
+    def _entries(self, tenant: str, order_id: str, as_of: AsOf | None) -> list[Entry]:
         with self._store.reading() as (connection, tables):
             orders, timeline = tables.orders.c, tables.timeline.c
             rows = connection.execute(
@@ -189,7 +206,8 @@ class Queries:
                 .where(orders.id == order_id, orders.tenant == tenant)
                 .order_by(timeline.place)
             ).all()
-        return [Entry(*parted(place), decode(value)) for place, value in rows]
+        entries = [Entry(*parted(place), decode(value)) for place, value in rows]
+        return entries if as_of is None else until(entries, as_of)
 
 
 def _folded(connection: Connection, tables: ViewSet, tenant: str, order_id: str) -> Order | None:

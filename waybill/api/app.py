@@ -107,6 +107,7 @@ def _remedy(name: str, known: list[str]) -> str:
 @web.middleware
 async def _answers_with_problems(request: web.Request, handler: _Handler) -> web.StreamResponse:
     api = request.app[API]
+    api.reader.begin()
     began = api.services.monotonic()
     try:
         response = await handler(request)
@@ -175,7 +176,7 @@ def _route_name(request: web.Request) -> str:
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    applied = request.app[API].reader.applied
+    applied = request.app[API].reader.answered
     response.headers["Waybill-Applied"] = vector_text(dict(applied))
     response.headers.update(_SECURITY_HEADERS)
 

@@ -6,9 +6,11 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
+from projections.past import NoSuchPastError
 from projections.queries import OrderFilters
 from waybill.api.call import Call, answered
 from waybill.api.masking import masked_entry, masked_order, masked_process_event
+from waybill.api.past import as_of, bad_as_of
 from waybill.api.problems import BAD_QUERY, ApiProblem, not_found
 from waybill.api.reading import Reading
 from waybill.api.tokens import ORDER_ID
@@ -37,19 +39,25 @@ async def orders(call: Call) -> web.Response:
 
 async def order(call: Call) -> web.Response:
     """One order with its steps."""
-    found = await _found(call, lambda reading: reading.order(call.tenant, call.part("id")))
+    past, tenant, order_id = await as_of(call), call.tenant, call.part("id")
+    if past is None:
+        found = await _found(call, lambda reading: reading.order(tenant, order_id))
+    else:
+        found = await _found(call, lambda reading: reading.order_as_of(tenant, order_id, past))
     return answered(_shown(call, found, masked_order))
 
 
 async def timeline(call: Call) -> web.Response:
     """The order's events in log order."""
-    found = await _found(call, lambda reading: reading.timeline(call.tenant, call.part("id")))
+    past, tenant, order_id = await as_of(call), call.tenant, call.part("id")
+    found = await _found(call, lambda reading: reading.timeline(tenant, order_id, past))
     return answered(_all_shown(call, found, masked_entry))
 
 
 async def process_events(call: Call) -> web.Response:
     """The order's callouts, errors and log, one record for each run."""
-    found = await _found(call, lambda reading: reading.process_events(call.tenant, call.part("id")))
+    past, tenant, order_id = await as_of(call), call.tenant, call.part("id")
+    found = await _found(call, lambda reading: reading.process_events(tenant, order_id, past))
     return answered(_all_shown(call, found, masked_process_event))
 
 
@@ -64,7 +72,10 @@ async def processing_config(call: Call) -> web.Response:
 async def _found(call: Call, question: Callable[[Reading], Mapping[str, Any] | None]) -> Any:
     if re.fullmatch(ORDER_ID, call.part("id")) is None:
         raise not_found("the order")
-    found = await call.api.reader.ask(question)
+    try:
+        found = await call.api.reader.ask(question)
+    except NoSuchPastError as problem:
+        raise bad_as_of(problem) from None
     if found is None:
         raise not_found("the order")
     return found

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from projections.past import AsOf
 from projections.queries import KnownOrder, Matching, OrderFilters
 from projections.statistics_queries import Span
 from projections.store import StoreError
@@ -55,10 +57,19 @@ class Reading(Protocol):
     ) -> Mapping[str, Any]:
         """A page `{items, next}`; ValueError for a cursor that is none of ours."""
 
-    def timeline(self, tenant: str, order_id: str) -> Mapping[str, Any] | None:
+    def order_as_of(
+        self, tenant: str, order_id: str, as_of: AsOf
+    ) -> Mapping[str, Any] | None:
+        """One order as it was; ValueError where that says nothing about its partition."""
+
+    def timeline(
+        self, tenant: str, order_id: str, as_of: AsOf | None
+    ) -> Mapping[str, Any] | None:
         """The order's events in log order."""
 
-    def process_events(self, tenant: str, order_id: str) -> Mapping[str, Any] | None:
+    def process_events(
+        self, tenant: str, order_id: str, as_of: AsOf | None
+    ) -> Mapping[str, Any] | None:
         """The order's callouts, errors and log, for each of its runs."""
 
     def find_by_external_id(self, tenant: str, external_id: str) -> KnownOrder | None:
@@ -121,6 +132,10 @@ class Reading(Protocol):
         """The tenant's next events behind the vector, at most `limit` of each partition."""
 
 
+_BEGUN: ContextVar[Mapping[int, int] | None] = ContextVar("_BEGUN", default=None)
+"""What the first look of a request stood on: all that it answers holds at least that."""
+
+
 class Reader:
     """Asks in a small pool of threads; `applied` is the newest vector that was seen."""
 
@@ -142,7 +157,19 @@ class Reader:
                 headers={"Retry-After": "2"},
             ) from problem
         self.applied = applied
+        if _BEGUN.get() is None:
+            _BEGUN.set(applied)
         return answer
+
+    @property
+    def answered(self) -> Mapping[int, int]:
+        """What the answer to this request stands on, whatever others have seen since."""
+        begun = _BEGUN.get()
+        return self.applied if begun is None else begun
+
+    def begin(self) -> None:
+        """A new request."""
+        _BEGUN.set(None)
 
     def _both(self, question: Callable[[Reading], _T]) -> tuple[Mapping[int, int], _T]:
         # The vector first: what is applied in between makes the answer newer, never older.

@@ -101,7 +101,7 @@ _ORDERS = (
         summary="One order with its steps",
         tag="orders",
         scope=Scope.READ,
-        query=shapes.Reread,
+        query=shapes.PastQuery,
         answers=(
             Answer(
                 status=200,
@@ -121,7 +121,7 @@ _ORDERS = (
         summary="The order's events in log order",
         tag="orders",
         scope=Scope.READ,
-        query=shapes.Reread,
+        query=shapes.PastQuery,
         answers=(
             Answer(
                 status=200,
@@ -141,7 +141,7 @@ _ORDERS = (
         summary="The order's callouts, errors and log",
         tag="orders",
         scope=Scope.READ,
-        query=shapes.Reread,
+        query=shapes.PastQuery,
         answers=(
             Answer(
                 status=200,

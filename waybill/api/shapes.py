@@ -4,9 +4,16 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
-from waybill.api.tokens import ORDER_ID, TOKEN
+from waybill.api.tokens import OFFSETS, ORDER_ID, TOKEN
 
 Status: TypeAlias = Literal[
     "submitted",
@@ -125,6 +132,9 @@ class OrderView(_Shape):
     run: int
     completion: Literal["order complete", "change complete"] | None
     error: Error | None
+    as_of: str | None = Field(
+        default=None, description="Where `as_of` was asked for: the last event that counts there"
+    )
 
 
 class OrdersPage(_Shape):
@@ -324,6 +334,25 @@ class Reread(_Shape):
         description="A token: waits up to 5 s until the views hold what it stands for",
         examples=["e3:120"],
         json_schema_extra={"pattern": TOKEN},
+    )
+
+
+_AS_OF = {
+    "anyOf": [
+        {"type": "string", "pattern": OFFSETS},
+        {"type": "string", "format": "date-time"},
+    ]
+}
+
+
+class PastQuery(Reread):
+    """Reading an order as it was."""
+
+    as_of: Annotated[str, WithJsonSchema(_AS_OF)] | None = Field(
+        default=None,
+        description="As it stood there: a token of an event, offsets as Waybill-Applied has them,"
+        " or a moment. Offsets that the views do not hold yet are waited for, up to 5 s",
+        examples=["2026-03-01T10:15:30Z"],
     )
 
 
