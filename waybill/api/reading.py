@@ -57,14 +57,10 @@ class Reading(Protocol):
     ) -> Mapping[str, Any]:
         """A page `{items, next}`; ValueError for a cursor that is none of ours."""
 
-    def order_as_of(
-        self, tenant: str, order_id: str, as_of: AsOf
-    ) -> Mapping[str, Any] | None:
+    def order_as_of(self, tenant: str, order_id: str, as_of: AsOf) -> Mapping[str, Any] | None:
         """One order as it was; ValueError where that says nothing about its partition."""
 
-    def timeline(
-        self, tenant: str, order_id: str, as_of: AsOf | None
-    ) -> Mapping[str, Any] | None:
+    def timeline(self, tenant: str, order_id: str, as_of: AsOf | None) -> Mapping[str, Any] | None:
         """The order's events in log order."""
 
     def process_events(
