@@ -29,6 +29,8 @@ OBJECT_PARTS: Mapping[str, Schema] = {
     "path_type": {"type": "string", "minLength": 1, "examples": ["orders", "events", "process"]},
     "id": {"type": "string", "pattern": "^[a-z_]+-[0-9A-Za-z-]+$"},
 }
+ENDPOINT_PART: Mapping[str, Schema] = {"id": {"type": "string", "pattern": "^whe_[0-9a-f]{32}$"}}
+DELIVERY_PART: Mapping[str, Schema] = {"id": {"type": "string", "pattern": "^del_[0-9a-f]{32}$"}}
 SCHEMA_PARTS: Mapping[str, Schema] = {
     "subject": {"type": "string", "minLength": 1, "examples": ["order-events-value"]},
     "version": {"type": "string", "pattern": "^(latest|-1|[1-9][0-9]*)$", "examples": ["latest"]},

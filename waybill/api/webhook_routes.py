@@ -5,12 +5,22 @@ from waybill.api import webhook_examples as examples
 from waybill.api import webhook_problems as refused
 from waybill.api import webhook_shapes as shapes
 from waybill.api.auth import Scope
-from waybill.api.call import Answer, Route
+from waybill.api.call import Answer, Header, Headers, Route
+from waybill.api.parts import DELIVERY_PART, ENDPOINT_PART, KEY
 
 _TAG = "webhooks"
-_KEY = {"Idempotency-Key": "The same key again answers with the endpoint that it made"}
-_TEST_KEY = {"Idempotency-Key": "The same key again sends the same message, once"}
-_IF_MATCH = {"If-Match": "The ETag of the endpoint as you know it; 412 where it has changed"}
+_KEY: Headers = {
+    "Idempotency-Key": Header("The same key again answers with the endpoint that it made", KEY)
+}
+_TEST_KEY: Headers = {
+    "Idempotency-Key": Header("The same key again sends the same message, once", KEY)
+}
+_IF_MATCH: Headers = {
+    "If-Match": Header(
+        "The ETag of the endpoint as you know it; 412 where it has changed",
+        {"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'},
+    )
+}
 _ETAG = {"ETag": "The revision, for If-Match"}
 _BODY = (problems.MALFORMED_BODY, problems.MALFORMED_MEMBER, problems.OVERSIZE)
 _READING = (problems.NOT_READY,)
@@ -86,6 +96,7 @@ _ENDPOINTS = (
         method="GET",
         path="/api/webhook-endpoints/{id}",
         handler=webhook_endpoints.endpoint,
+        parts=ENDPOINT_PART,
         id="readWebhookEndpoint",
         summary="One webhook endpoint, and how it does",
         tag=_TAG,
@@ -97,6 +108,7 @@ _ENDPOINTS = (
         method="PATCH",
         path="/api/webhook-endpoints/{id}",
         handler=webhook_endpoints.update,
+        parts=ENDPOINT_PART,
         id="updateWebhookEndpoint",
         summary="Change a webhook endpoint, or enable it again",
         tag=_TAG,
@@ -111,6 +123,7 @@ _ENDPOINTS = (
         method="DELETE",
         path="/api/webhook-endpoints/{id}",
         handler=webhook_endpoints.delete,
+        parts=ENDPOINT_PART,
         id="deleteWebhookEndpoint",
         summary="Delete a webhook endpoint; what is pending for it is discarded",
         tag=_TAG,
@@ -130,6 +143,7 @@ _ENDPOINTS = (
         method="POST",
         path="/api/webhook-endpoints/{id}/secret",
         handler=webhook_endpoints.rotate,
+        parts=ENDPOINT_PART,
         id="rotateWebhookSecret",
         summary="Replace the secret; the one before signs along for a while",
         tag=_TAG,
@@ -152,6 +166,7 @@ _ENDPOINTS = (
         method="POST",
         path="/api/webhook-endpoints/{id}/test",
         handler=webhook_deliveries.test,
+        parts=ENDPOINT_PART,
         id="testWebhookEndpoint",
         summary="Send `webhook.test` to an endpoint",
         tag=_TAG,
@@ -171,6 +186,7 @@ _ENDPOINTS = (
         method="POST",
         path="/api/webhook-endpoints/{id}/replay",
         handler=webhook_deliveries.replay_many,
+        parts=ENDPOINT_PART,
         id="replayWebhookDeliveries",
         summary="Deliver again what a filter finds, with the same ids and bodies",
         tag=_TAG,
@@ -218,6 +234,7 @@ _DELIVERIES = (
         method="GET",
         path="/api/webhook-deliveries/{id}",
         handler=webhook_deliveries.delivery,
+        parts=DELIVERY_PART,
         id="readWebhookDelivery",
         summary="One delivery with its request and all attempts",
         tag=_TAG,
@@ -236,6 +253,7 @@ _DELIVERIES = (
         method="POST",
         path="/api/webhook-deliveries/{id}/replay",
         handler=webhook_deliveries.replay_one,
+        parts=DELIVERY_PART,
         id="replayWebhookDelivery",
         summary="Deliver one message again, with the same id and body",
         tag=_TAG,
