@@ -60,11 +60,13 @@ class Reading(Protocol):
     def order_as_of(self, tenant: str, order_id: str, as_of: AsOf) -> Mapping[str, Any] | None:
         """One order as it was; ValueError where that says nothing about its partition."""
 
-    def timeline(self, tenant: str, order_id: str, as_of: AsOf | None) -> Mapping[str, Any] | None:
+    def timeline(
+        self, tenant: str, order_id: str, as_of: AsOf | None = None
+    ) -> Mapping[str, Any] | None:
         """The order's events in log order."""
 
     def process_events(
-        self, tenant: str, order_id: str, as_of: AsOf | None
+        self, tenant: str, order_id: str, as_of: AsOf | None = None
     ) -> Mapping[str, Any] | None:
         """The order's callouts, errors and log, for each of its runs."""
 
