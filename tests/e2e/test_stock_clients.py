@@ -17,6 +17,10 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from streams.core.webhooks.bodies import body_of
+from streams.core.webhooks.catalogue import types_of
+from streams.core.webhooks.schemas import body_model
+from streams.core.webhooks.updates import read_update
 from tests.e2e.stack import PERSONAL, PROCESSES, Stack, an_order
 
 GOOD = ["accepted", "processing", "post_processing", "completed"]
@@ -90,6 +94,20 @@ async def test_the_official_library_reads_every_change_of_state(stack: Stack) ->
     assert completed["items"][0]["name"] == "Print and Digital"
     lanes = {record.key.decode() for record in records}
     assert lanes == {event.get_attributes()["partitionkey"] for e in found.values() for event in e}
+
+
+async def test_webhooks_tell_of_a_new_order_whatever_fails_later(stack: Stack) -> None:
+    records = await stack.read(stack.topics.order_updates, bool)
+    updates = [read_update(record.headers, record.value) for record in records]
+    [bad] = {one.order_id for one in updates if one.kind == "order.failed"}
+    told = [types_of(one) for one in updates if one.order_id == bad]
+    assert told[0] == ("order.accepted", "accepted.new", "limio.order_submitted")
+    assert told[-1] == ("order.failed", "limio.error")
+    for update in (one for one in updates if one.order_id == bad):
+        for name in types_of(update):
+            body = body_of(name, update, "full", None)
+            body_model(name, "full").model_validate_json(body)
+            assert not any(text.encode() in body for text in PERSONAL)
 
 
 async def test_an_end_stands_on_its_own_topic_with_the_same_id(stack: Stack) -> None:
