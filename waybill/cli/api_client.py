@@ -51,6 +51,22 @@ class Api:
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 
+    def patch(
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The answer to members that change."""
+        try:
+            return _answer(self._client.patch(path, json=body, headers=headers))
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+
+    def delete(self, path: str) -> dict[str, Any]:
+        """The answer to a deletion."""
+        try:
+            return _answer(self._client.delete(path))
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+
     def submit(self, body: bytes) -> dict[str, Any]:
         """The answer to an order."""
         return self._order("/order", body)

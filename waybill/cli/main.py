@@ -30,6 +30,7 @@ COMMANDS = {
     "command": ("commanded", "Show a command, or the progress of a bulk, by its id."),
     "stages": ("standing", "Show what each plugin did, and how its stages are."),
     "stage": ("standing", "Hold a stage, or release it."),
+    "webhook": ("webhook", "Webhook endpoints, and what was sent to them."),
     "rejected": ("rejected", "See what was not taken and why, and send it again."),
     "config": ("configuration", "Show and check the configuration and the connections."),
     "connectors": ("upkeep", "List the plugins that a sequence can name."),
