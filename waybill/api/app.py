@@ -13,6 +13,7 @@ from schemas.orders import MAX_ORDER_BYTES
 from waybill.api.auth import DEFAULT_TENANT, Principal
 from waybill.api.bulk import BULKS, Bulks
 from waybill.api.call import Api, ApiServices, Call, Route
+from waybill.api.feeding import Feed
 from waybill.api.health import learn_log_end
 from waybill.api.metrics import ApiMetrics
 from waybill.api.openapi import openapi
@@ -56,6 +57,7 @@ def build_api(services: ApiServices) -> web.Application:
         services=services,
         reader=reader,
         watch=watch,
+        feed=Feed(reader),
         metrics=ApiMetrics(lambda: watch.waiting),
         openapi=openapi(ROUTES),
     )
@@ -189,12 +191,13 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     await asyncio.wait([learning])
     await app[BULKS].close()
     await api.watch.close()
+    await api.feed.close()
     api.reader.close()
 
 
 async def _let_go(app: web.Application) -> None:
     """Whoever waits is answered now, and streams end: their readers come back elsewhere."""
-    app[API].closing.set()
+    app[API].feed.release()
     app[API].watch.release()
 
 

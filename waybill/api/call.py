@@ -1,6 +1,5 @@
 """What a route is, what its handler gets, and what the application is made of."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +16,7 @@ from streams.topics import Topics
 from waybill.api.auth import Gate, Principal, Scope
 from waybill.api.checking import CommandChecks
 from waybill.api.controls import Controls
+from waybill.api.feeding import Feed
 from waybill.api.metrics import ApiMetrics
 from waybill.api.problems import Kind
 from waybill.api.producing import Producer
@@ -55,12 +55,11 @@ class Api:
     services: ApiServices
     reader: Reader
     watch: Watch
+    feed: Feed
     metrics: ApiMetrics
     openapi: bytes
     log_end: Mapping[int, int] | None = None
     caught_up: bool = False
-    streams: int = 0
-    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,35 +2,41 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping
+from difflib import get_close_matches
+from typing import get_args
 
-import orjson
 from aiohttp import web
 
+from projections.feed import Wanted
+from schemas.events import CommandReceived, Decision, OrderAccepted, Result
 from waybill.api.call import Call
-from waybill.api.masking import masked_entry
-from waybill.api.problems import BAD_HEADER, TOO_MANY, ApiProblem
+from waybill.api.feeding import Follower
+from waybill.api.problems import BAD_HEADER, BAD_QUERY, TOO_MANY, ApiProblem
 from waybill.api.tokens import parse_vector, vector_text
 
-MOST_STREAMS = 100
+MOST_STREAMS = 1_000
+PATIENCE_S = 30.0
+"""A reader who takes nothing for so long is let go; it can come back with its last id."""
 
-_LOOK_S = 0.1
-_KEEP_ALIVE_S = 15.0
-_AT_ONCE = 200
+TYPES = tuple(
+    kind.__name__
+    for kind in (OrderAccepted, CommandReceived, *get_args(Result), *get_args(Decision))
+)
 _RETRY_MS = 1000
 
 
 async def events(call: Call) -> web.StreamResponse:
     """From `Last-Event-ID` on, else from now; ids are vectors of offsets."""
-    api = call.api
-    if api.streams >= MOST_STREAMS:
+    feed, streams = call.api.feed, call.api.metrics.streams
+    if feed.following >= MOST_STREAMS:
         raise ApiProblem(
             TOO_MANY,
             f"{MOST_STREAMS} streams are open already",
             "close one, or try again later",
             headers={"Retry-After": "5"},
         )
+    wanted = _wanted(call)
     vector = await _start(call)
     response = web.StreamResponse(
         headers={
@@ -39,18 +45,46 @@ async def events(call: Call) -> web.StreamResponse:
             "X-Accel-Buffering": "no",
         }
     )
-    api.streams += 1
-    api.metrics.streams.set(api.streams)
+    streams.inc()
     try:
         await response.prepare(call.request)
         await response.write(_opening(vector))
+        follower = Follower(wanted, masked=not call.operates, vector=vector)
         # A reader who went away is no problem of ours; one who stays comes back with its last id.
-        with contextlib.suppress(ConnectionError, ApiProblem):
-            await _follow(call, response, vector)
+        with contextlib.suppress(ConnectionError):
+            await _send(call, response, feed.follow(follower))
     finally:
-        api.streams -= 1
-        api.metrics.streams.set(api.streams)
+        streams.dec()
     return response
+
+
+async def _send(
+    call: Call, response: web.StreamResponse, frames: AsyncGenerator[bytes, None]
+) -> None:
+    async with contextlib.aclosing(frames):
+        async for part in frames:
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await response.write(part)
+            except TimeoutError:
+                if (transport := call.request.transport) is not None:
+                    transport.abort()
+                return
+
+
+def _wanted(call: Call) -> Wanted:
+    query, types = call.query, None
+    if query.type is not None:
+        types = frozenset(name.strip() for name in query.type.split(",")) - {""}
+        for name in sorted(types - set(TYPES)):
+            near = get_close_matches(name, TYPES, 1)
+            raise ApiProblem(
+                BAD_QUERY,
+                f"{name[:80]!r} is no type of event",
+                f"did you mean {near[0]!r}?" if near else f"use some of {', '.join(TYPES)}",
+                "type",
+            )
+    return Wanted(tenant=call.tenant, order=query.order, types=types, stage=query.stage)
 
 
 async def _start(call: Call) -> dict[int, int]:
@@ -73,30 +107,3 @@ async def _start(call: Call) -> dict[int, int]:
 def _opening(vector: Mapping[int, int]) -> bytes:
     """An id at once: who is cut off before the first event goes on from here."""
     return f"retry: {_RETRY_MS}\nid: {vector_text(dict(vector))}\n\n".encode()
-
-
-async def _follow(call: Call, response: web.StreamResponse, vector: dict[int, int]) -> None:
-    silent = 0.0
-    while not call.api.closing.is_set():
-        followed = await call.api.reader.ask(
-            lambda reading: reading.events_after(call.tenant, vector, _AT_ONCE)
-        )
-        if followed.entries:
-            await response.write(
-                b"".join(_event(call, entry, vector) for entry in followed.entries)
-            )
-            silent = 0.0
-        vector.update(followed.reached)
-        silent += _LOOK_S
-        if silent >= _KEEP_ALIVE_S:
-            await response.write(b": still here\n\n")
-            silent = 0.0
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(call.api.closing.wait(), _LOOK_S)
-
-
-def _event(call: Call, entry: Mapping[str, Any], vector: dict[int, int]) -> bytes:
-    vector[entry["partition"]] = entry["offset"]
-    shown = entry if call.operates else masked_entry(entry)
-    head = f"id: {vector_text(vector)}\nevent: {entry['type']}\ndata: "
-    return head.encode() + orjson.dumps(shown) + b"\n\n"

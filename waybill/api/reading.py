@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from projections.feed import Happened, Wanted
 from projections.past import AsOf
 from projections.queries import KnownOrder, Matching, OrderFilters
 from projections.statistics_queries import Span
@@ -31,13 +32,6 @@ class Standing(NamedTuple):
     lane: str
     status: str
     fingerprint: bytes
-
-
-class Followed(NamedTuple):
-    """Entries of the timeline in log order of each partition, and how far it was looked."""
-
-    entries: Sequence[Mapping[str, Any]]
-    reached: Mapping[int, int]
 
 
 class Reading(Protocol):
@@ -126,8 +120,10 @@ class Reading(Protocol):
     ) -> Mapping[str, Any]:
         """A page of the events of its orders, the latest first."""
 
-    def events_after(self, tenant: str, vector: Mapping[int, int], limit: int) -> Followed:
-        """The tenant's next events behind the vector, at most `limit` of each partition."""
+    def happened(
+        self, vector: Mapping[int, int], wanted: Collection[Wanted], limit: int
+    ) -> Happened:
+        """Events behind the vector that any of `wanted` asks for, `limit` of each partition."""
 
 
 _BEGUN: ContextVar[Mapping[int, int] | None] = ContextVar("_BEGUN", default=None)

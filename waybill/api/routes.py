@@ -1,6 +1,16 @@
 """Every route of the API: what is served and what the OpenAPI document says come from here."""
 
-from waybill.api import examples, feed, health, orders, problems, registry, shapes, submitting
+from waybill.api import (
+    examples,
+    feed,
+    feed_shapes,
+    health,
+    orders,
+    problems,
+    registry,
+    shapes,
+    submitting,
+)
 from waybill.api.auth import Scope
 from waybill.api.call import Answer, Header, Headers, Route
 from waybill.api.catalogue_routes import CATALOGUE
@@ -181,6 +191,7 @@ _TENANT = (
         summary="The tenant's timeline as it grows, as server-sent events",
         tag="orders",
         scope=Scope.READ,
+        query=feed_shapes.FeedQuery,
         headers=_STREAM,
         answers=(
             Answer(

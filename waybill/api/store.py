@@ -1,23 +1,18 @@
 """The views as the API reads them: the store's own queries, and those of waiting and following."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import func, select
 
-from projections.process_events import Entry
+from projections.feed import FeedQueries, Happened, Wanted
 from projections.queries import OrderFilters, Queries, conditions
 from projections.stage_states import StageStates
 from projections.statistics_queries import StatisticsQueries
-from projections.store import Store, applied_offsets
+from projections.store import Store
 from projections.subscription_queries import SubscriptionQueries
-from projections.tables import parted, place_of
-from projections.timeline_shape import timeline_entry
-from projections.viewset import ViewSet
-from schemas.codec import decode
-from waybill.api.reading import Followed, Standing
+from waybill.api.reading import Standing
 
 _AT_ONCE = 500
 
@@ -28,6 +23,7 @@ class StoreReading(Queries, StatisticsQueries, SubscriptionQueries):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._views = store
+        self._feed = FeedQueries(store)
 
     def standings(self, order_ids: Collection[str]) -> Mapping[str, Standing]:
         """Those of the orders that are there."""
@@ -77,58 +73,8 @@ class StoreReading(Queries, StatisticsQueries, SubscriptionQueries):
                 for status, plugin, code, orders in rows
             ]
 
-    def events_after(self, tenant: str, vector: Mapping[int, int], limit: int) -> Followed:
-        """The tenant's next events behind the vector, at most `limit` of each partition."""
-        entries: list[Mapping[str, Any]] = []
-        reached: dict[int, int] = {}
-        with self._views.reading() as (connection, tables):
-            for partition, end in applied_offsets(connection, tables.id).items():
-                stretch = _Stretch(tenant, partition, vector.get(partition, -1), end)
-                if end > stretch.start:
-                    found = _entries(connection, tables, stretch, limit)
-                    entries += found
-                    reached[partition] = end if len(found) < limit else found[-1]["offset"]
-        return Followed(entries, reached)
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """Events of a tenant in one partition, behind `start` and up to `end`."""
-
-    tenant: str
-    partition: int
-    start: int
-    end: int
-
-
-def _entries(
-    connection: Connection, tables: ViewSet, stretch: _Stretch, limit: int
-) -> list[dict[str, Any]]:
-    rows = connection.execute(_query(tables, stretch).limit(limit)).all()
-    return [
-        {
-            "order": row.id,
-            **timeline_entry(Entry(*parted(row.place), decode(row.value)), row.sequence),
-        }
-        for row in rows
-    ]
-
-
-def _query(tables: ViewSet, stretch: _Stretch) -> Select[Any]:
-    orders, timeline = tables.orders.c, tables.timeline.c
-    earlier = tables.timeline.alias()
-    sequence = (
-        select(func.count())
-        .where(earlier.c.order_place == timeline.order_place, earlier.c.place <= timeline.place)
-        .scalar_subquery()
-    )
-    return (
-        select(orders.id, timeline.place, timeline.value, sequence.label("sequence"))
-        .join(tables.orders, orders.place == timeline.order_place)
-        .where(
-            orders.tenant == stretch.tenant,
-            timeline.place > place_of(stretch.partition, stretch.start),
-            timeline.place <= place_of(stretch.partition, stretch.end),
-        )
-        .order_by(timeline.place)
-    )
+    def happened(
+        self, vector: Mapping[int, int], wanted: Collection[Wanted], limit: int
+    ) -> Happened:
+        """The next events behind the vector that any of `wanted` asks for."""
+        return self._feed.happened(vector, wanted, limit)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from projections.feed import Wanted
 from schemas.events import StepSucceeded
 from waybill.api.store import StoreReading
 
@@ -27,14 +28,17 @@ def test_events_come_by_partition_each_in_the_order_of_the_log(world_on_each: An
     done = StepSucceeded(step="salesforceV3", attempt=1, output={})
     world.go_on(first, done)
 
-    entries, reached = reading.events_after("default", {}, 100)
+    wanted = [Wanted(tenant="default")]
+    happenings, reached, complete = reading.happened({}, wanted, 100)
+    entries = [one.entry for one in happenings]
     assert [(e["order"], e["partition"], e["offset"], e["sequence"]) for e in entries] == [
         (first.order_id, 3, 0, 1),
         (first.order_id, 3, 2, 2),
         (later.order_id, 4, 0, 1),
     ]
-    assert reached == {3: 2, 4: 0}
-    assert reading.events_after("default", reached, 100) == ([], {})
+    assert (reached, complete) == ({3: 2, 4: 0}, True)
+    assert [one.stage for one in happenings] == [None, "salesforceV3", None]
+    assert reading.happened(reached, wanted, 100) == ([], {}, True)
 
 
 def test_a_reader_far_behind_gets_on_in_pieces(world_on_each: Any) -> None:
@@ -43,7 +47,25 @@ def test_a_reader_far_behind_gets_on_in_pieces(world_on_each: Any) -> None:
         world.accept({"external_id": f"E-{number}"})
     seen, vector = [], {3: 0}
     for _ in range(3):
-        entries, reached = reading.events_after("default", vector, 2)
-        seen += [entry["offset"] for entry in entries]
-        vector |= reached
-    assert (seen, vector) == ([1, 2, 3, 4], {3: 4})
+        found = reading.happened(vector, [Wanted(tenant="default")], 2)
+        seen += [one.offset for one in found.happenings]
+        vector |= found.reached
+    assert (seen, vector, found.complete) == ([1, 2, 3, 4], {3: 4}, True)
+
+
+def test_one_look_finds_what_all_streams_want_and_no_more(world_on_each: Any) -> None:
+    world, reading = world_on_each, StoreReading(world_on_each.store)
+    one, other = (world.accept({"external_id": f"E-{number}"}) for number in range(2))
+    world.go_on(one, StepSucceeded(step="salesforceV3", attempt=1, output={}))
+    world.accept({"external_id": "E-3"}, "other")
+
+    def found(*wanted: Wanted) -> list[int]:
+        return [h.offset for h in reading.happened({}, wanted, 100).happenings]
+
+    accepted = frozenset({"OrderAccepted"})
+    assert found(Wanted(tenant="default", order=one.order_id)) == [0, 2]
+    assert found(Wanted(tenant="other", order=one.order_id)) == []
+    assert found(Wanted(tenant="default", types=accepted)) == [0, 1]
+    assert found(
+        Wanted(tenant="default", order=other.order_id), Wanted(tenant="other", types=accepted)
+    ) == [1, 3]
