@@ -46,6 +46,21 @@ def members(model: type[BaseModel], *, nested: bool = False) -> str:
     return "\n\n".join([_members(schema), *(_part(one) for one in below)])
 
 
+def explained(model: type[BaseModel]) -> str:
+    """The members of what is sent, with their types and meanings."""
+    schema = model.model_json_schema(mode="serialization")
+    required = set(schema.get("required", ()))
+    rows = [
+        (
+            code(name) if name in required else f"{code(name)} where there is any",
+            _type(member),
+            member.get("description", ""),
+        )
+        for name, member in schema["properties"].items()
+    ]
+    return table(("member", "value", "meaning"), rows)
+
+
 def _part(schema: Mapping[str, Any]) -> str:
     return f"{schema['title']}:\n\n{_members(schema)}"
 

@@ -22,6 +22,7 @@ from waybill.reference.journeys import journeys
 from waybill.reference.markdown import code, members, page, promise, table
 from waybill.reference.records import event_pages, topics
 from waybill.reference.rest import rest
+from waybill.reference.webhooks import webhooks
 from waybill.settings import VARIABLES
 
 _WIDTH = 88
@@ -146,6 +147,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "connectors.md": connectors,
     "journeys.md": journeys,
     "topics.md": topics,
+    "webhooks.md": webhooks,
     "events.md": event_pages,
     "rest.md": rest,
     "cli.md": cli_page,

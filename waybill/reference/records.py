@@ -30,8 +30,8 @@ HOLDS: Final[Mapping[str, str]] = {
     "order-commands": "What people and programs ask of orders and stages: JSON or Avro. The API "
     "writes it, and anyone who may.",
     "order-events": "The log: every fact about every order, Avro. Intake and workers write it.",
-    "order-updates": "Acceptance, every change of state, amendments, CloudEvents. The outlet "
-    "writes it.",
+    "order-updates": "Acceptance, every change of state, amendments, results of steps where they "
+    "are wanted, CloudEvents. The outlet writes it, and the API what shops tell of buyers.",
     "order-completed": "Orders that ended well, CloudEvents. The outlet writes it.",
     "order-failed": "Orders whose run failed, and those that were cancelled, CloudEvents; each end "
     "of a run once. The outlet writes it.",
@@ -63,7 +63,10 @@ _CLOUD_EVENTS = (
         "`ce_type`",
         "`waybill.order.<what>.v1`, the state that the order came into: "
         + ", ".join(code(state.value) for state in State)
-        + "; or what became of it: `amended`, `reopened` (the next run of a failed order)",
+        + "; or what became of it: `amended`, `reopened` (the next run of a failed order); or of a "
+        "step: `step_succeeded`, `step_failed`, `step_in_doubt`, `step_skipped`, `step_deferred`, "
+        "`step_compensated`, `step_compensation_failed`; `waybill.journey.<what>.v1` is what a "
+        "buyer has done",
     ),
     ("`ce_source`", "`/tenants/<tenant>`"),
     ("`ce_subject`", "The order's id"),
@@ -104,8 +107,11 @@ def topics() -> str:
         table(("member", "meaning"), _command_members()),
         table(("header", "meaning"), _COMMANDS_HEADERS),
         "## Headers of `order-updates`, `order-completed` and `order-failed`\n\nCloudEvents 1.0 in "
-        "binary mode; the value is the order as the API shows it, with its items and the context "
-        "of its steps, as JSON. Sealed sections are not in it.",
+        "binary mode; the value is the order as the API shows it, with its items, the context of "
+        "its steps, `sequence` and `previous_sequence`, as JSON; where it is new, amended, in "
+        "doubt or at an end with `document`, the order as it was sent less its items; with a "
+        "step's result in `step`. What is sealed or declared secret is not in it. "
+        "[Webhooks](webhooks.md) has the members, `GET /api/asyncapi.json` their schemas.",
         table(("header", "meaning"), _CLOUD_EVENTS),
     )
 
