@@ -21,7 +21,7 @@ from streams.core.sequence import Resolution, Sequencer
 
 MAX_WAYBILL_BYTES = 256 << 10
 
-_KINDS: tuple[tuple[type, str, tuple[str, ...]], ...] = (
+_KINDS: tuple[tuple[type | tuple[type, ...], str, tuple[str, ...]], ...] = (
     (
         dict,
         "object",
@@ -32,6 +32,7 @@ _KINDS: tuple[tuple[type, str, tuple[str, ...]], ...] = (
     ),
     (str, "text", ("effectiveDate",)),
     (bool, "boolean", ("process_immediately",)),
+    ((str, dict, list), "text, object or list", ("forSubscription",)),
 )
 """Members that every reader takes to be of one kind, where they are there."""
 

@@ -84,7 +84,7 @@ ENTRY: dict[str, Any] = {
     "data": {"completion": "order complete"},
 }
 
-STREAM = "id: 0:118,3:120\nevent: OrderCompleted\ndata: {...}\n\n"
+STREAM: dict[str, Any] = {**ENTRY, "order": _ID}
 
 PROCESS_EVENT: dict[str, Any] = {
     "id": "process_event-0b9f3c6c5d8a5a4f9d3e2a1b4c5d6e7f",

@@ -13,6 +13,7 @@ from schemas.orders import MAX_ORDER_BYTES
 from waybill import __version__
 from waybill.api import examples
 from waybill.api.call import JSON, Answer, Header, Route
+from waybill.api.links import links_of
 from waybill.api.order_schema import ORDER
 from waybill.api.problems import (
     BAD_HEADER,
@@ -145,7 +146,9 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
 def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for answer in route.answers:
+        links = links_of(route.id, answer.status)
         responses[str(answer.status)] = {
+            **({"links": links} if links else {}),
             "description": answer.description,
             "headers": {**_APPLIED, **_answer_headers(answer.headers)},
             "content": {answer.content_type: _content(answer, schemas)}
@@ -176,12 +179,28 @@ def _content(answer: Answer, schemas: _Schemas) -> dict[str, Any]:
     else:
         schema = schemas.answered(shape)
     if answer.content_type == EVENT_STREAM:
-        # What is sent are lines of text; the shape is that of each event's data.
-        schema = {"type": "string", "contentMediaType": JSON, "contentSchema": schema}
+        return {"schema": _event(schema), "example": _sent(answer.example)}
     content: dict[str, Any] = {"schema": schema}
     if answer.example is not None:
         content["example"] = answer.example
     return content
+
+
+def _event(data: Mapping[str, Any]) -> dict[str, Any]:
+    """One event of a stream, as its lines say it."""
+    text = {"type": "string"}
+    inside = {**text, "contentMediaType": JSON, "contentSchema": data}
+    return {
+        "type": "object",
+        "description": "One event; the stream goes on as long as the reader stays",
+        "properties": {"id": text, "event": text, "data": inside},
+        "required": ["id", "event", "data"],
+    }
+
+
+def _sent(entry: Mapping[str, Any]) -> dict[str, str]:
+    place = f"{entry['partition']}:{entry['offset']}"
+    return {"id": place, "event": entry["type"], "data": orjson.dumps(entry).decode()}
 
 
 def _answer_headers(headers: Mapping[str, str]) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from waybill.api.tokens import ORDER_ID
+from waybill.api.tokens import ORDER_ID, VECTOR
 
 Schema: TypeAlias = Mapping[str, Any]
 
 KEY: Schema = {"type": "string", "maxLength": 255, "pattern": r"^[ -~]*$"}
 """An idempotency key."""
-NAMING_KEY: Schema = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$"}
+NAMING_KEY: Schema = {"type": "string", "pattern": r"^(\"?[A-Za-z0-9][A-Za-z0-9._:-]{0,79}\"?)?$"}
 """An idempotency key that becomes the id of a command."""
+LAST_EVENT_ID: Schema = {"type": "string", "pattern": f"^$|{VECTOR}"}
 
 ORDER_PART: Mapping[str, Schema] = {"id": {"type": "string", "pattern": f"^{ORDER_ID}$"}}
 COMMAND_ID: Schema = {

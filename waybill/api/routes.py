@@ -16,10 +16,9 @@ from waybill.api.call import Answer, Header, Headers, Route
 from waybill.api.catalogue_routes import CATALOGUE
 from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
-from waybill.api.parts import KEY, ORDER_PART, SCHEMA_PARTS
+from waybill.api.parts import KEY, LAST_EVENT_ID, ORDER_PART, SCHEMA_PARTS
 from waybill.api.statistics_routes import STATISTICS
 from waybill.api.subscription_routes import SUBSCRIPTIONS
-from waybill.api.tokens import VECTOR
 from waybill.api.webhook_routes import WEBHOOKS
 
 _ORDER_HEADERS: Headers = {
@@ -40,7 +39,7 @@ _REGISTRY_404 = Answer(
 _STREAM = {
     "Last-Event-ID": Header(
         "Id of the last event seen; without it the stream begins now",
-        {"type": "string", "pattern": VECTOR},
+        LAST_EVENT_ID,
     )
 }
 

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from waybill.api.shapes import FeedEntry, OrderId, Reread, Status
+from waybill.api.shapes import FeedEntry, Moment, OrderId, Reread, Status
 
 SubscriptionStatus: TypeAlias = Literal[
     "initial", "pending", "active", "suspended", "expired", "cancelled"
@@ -135,8 +135,8 @@ class SubscriptionsQuery(PageQuery):
         default=None, max_length=400, description="Number of the account in the billing system"
     )
     crm: str | None = Field(default=None, max_length=400, description="Id of the CRM's account")
-    from_: AwareDatetime | None = Field(
+    from_: Moment | None = Field(
         default=None, alias="from", description="Created at or after this moment"
     )
-    to: AwareDatetime | None = Field(default=None, description="Created before this moment")
+    to: Moment | None = Field(default=None, description="Created before this moment")
     q: str | None = Field(default=None, max_length=255, description="Begins the reference")
