@@ -19,6 +19,7 @@ from sqlalchemy.sql.expression import FromClause
 
 from projections.change import Change
 from projections.moments import microseconds
+from projections.planning import ORDERS, tell_sqlite
 from projections.standing import standing
 from projections.tables import Bulk, Place, Text, indexable, upsert
 from streams.core.order import DONE, WAITS, Order, State, StepStatus
@@ -88,6 +89,7 @@ def orders_table(metadata: MetaData, prefix: str) -> Table:
         Column("state", LargeBinary, nullable=False),
     )
     _indexes(table, prefix)
+    tell_sqlite(table, ORDERS)
     return table
 
 
