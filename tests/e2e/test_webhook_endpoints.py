@@ -1,110 +1,30 @@
 """Webhook endpoints over HTTP, on a real Kafka, by two APIs at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from aiohttp import ThreadedResolver
-from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import insert
 
 from projections.moments import microseconds
-from projections.webhooks.deliveries import Deliveries
 from projections.webhooks.tables import STATES
-from streams.agents.webhooks.endpoints import EndpointBook
-from streams.core.webhooks.egress import AllowList
 from streams.core.webhooks.endpoint import Deleted
-from streams.kafka.admin import Cluster
 from streams.topics import Topics
-from tests.unit.api.conftest import NOW, World
-from waybill.api import build_api
+from tests.e2e.webhooking import BODY, PATH, Apis, webhook_apis
+from tests.unit.api.conftest import NOW
 from waybill.api.auth import ApiKey, Scope, new_api_key
-from waybill.api.producing import KafkaProducing
-from waybill.api.webhook_services import WebhookServices
 from waybill.clock import random_bytes
-
-BODY = {"url": "http://127.0.0.1:8490/hooks", "events": ["order.*"]}
-PATH = "/api/webhook-endpoints"
-ALLOW = AllowList.parsed("127.0.0.1:8490")
-
-Client: TypeAlias = TestClient[Any, Any]
-
-
-@dataclass
-class Api:
-    """One process's worth of API."""
-
-    client: Client
-    book: EndpointBook
-
-    async def ask(
-        self, method: str, path: str, body: Any = None, **headers: str
-    ) -> tuple[int, dict[str, Any]]:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        response = await self.client.request(method, path, json=body, headers=named)
-        answer = await response.json()
-        if "ETag" in response.headers:
-            assert response.headers["ETag"] == f'"{answer["revision"]}"'
-        return response.status, answer
-
-    async def made(self, body: Any = BODY, **headers: str) -> dict[str, Any]:
-        status, answer = await self.ask("POST", PATH, body, **headers)
-        assert status == 201, answer
-        return answer
-
-    async def reads(self, endpoint: str) -> None:
-        """Waits until this API knows what another one wrote."""
-        for _ in range(1000):
-            if self.book.get(endpoint) is not None:
-                return
-            await asyncio.sleep(0.01)
-        pytest.fail("the endpoint is not read")
-
-
-Start: TypeAlias = Callable[[], Awaitable[Api]]
 
 
 @pytest.fixture
-async def start(
-    kafka: str, module_topics: Topics, database_url: str
-) -> AsyncIterator[Callable[[], Awaitable[Api]]]:
-    """Starts an API; all of a test share the store and the topics."""
-    cluster, world = Cluster(kafka), World(database_url)
-    async with AsyncExitStack() as stack:
-
-        async def begin() -> Api:
-            book = EndpointBook(cluster, module_topics.webhook_endpoints, world.tenant_keys)
-            producing = KafkaProducing(cluster, module_topics)
-            services = replace(
-                world.services(module_topics),
-                kafka=producing,
-                webhooks=WebhookServices(
-                    endpoints=book,
-                    deliveries=Deliveries(world.store),
-                    allow=ALLOW,
-                    resolver=ThreadedResolver(),
-                    keys=world.tenant_keys,
-                ),
-            )
-            producing.start()
-            book.start()
-            client = TestClient(TestServer(build_api(services)))
-            await client.start_server()
-            for closing in (producing.close, book.close, client.close):
-                stack.push_async_callback(closing)
-            await book.caught_up()
-            return Api(client, book)
-
-        begin.world = world  # type: ignore[attr-defined]
-        yield begin
-    world.store.close()
+async def apis(kafka: str, module_topics: Topics, database_url: str) -> AsyncIterator[Apis]:
+    async with webhook_apis(kafka, module_topics, database_url) as starting:
+        yield starting
 
 
-async def test_an_endpoint_from_its_making_to_its_end(start: Start) -> None:
-    api, other = await asyncio.gather(start(), start())
+async def test_an_endpoint_from_its_making_to_its_end(apis: Apis) -> None:
+    api, other = await asyncio.gather(apis.start(), apis.start())
     created = await api.made({**BODY, "headers": {"Authorization": "Bearer canary"}})
     secret, path = created.pop("secret"), f"{PATH}/{created['id']}"
     assert secret.startswith("whsec_")
@@ -131,57 +51,58 @@ async def test_an_endpoint_from_its_making_to_its_end(start: Start) -> None:
         {"id": created["id"], "deleted": True},
     )
     assert (await other.ask("GET", path))[0] == 404
-    third = await start()
+    third = await apis.start()
     assert isinstance(third.book.holds(created["id"]), Deleted)
 
 
-async def test_of_changes_at_the_same_time_none_is_lost_unseen(start: Start) -> None:
+async def test_of_changes_at_the_same_time_none_is_lost_unseen(apis: Apis) -> None:
     """With If-Match one wins; without, both are there in the end; a deletion stays one."""
-    apis = await asyncio.gather(start(), start())
+    both = await asyncio.gather(apis.start(), apis.start())
     for round_ in range(4):
-        created = await apis[0].made()
+        created = await both[0].made()
         path = f"{PATH}/{created['id']}"
-        await apis[1].reads(created["id"])
+        await both[1].reads(created["id"])
         answers = await asyncio.gather(
             *(
                 api.ask("PATCH", path, {"description": str(n)}, If_Match='"1"')
-                for n, api in enumerate(apis)
+                for n, api in enumerate(both)
             )
         )
         (won,) = [n for n, (status, _) in enumerate(answers) if status == 200]
         assert sorted(status for status, _ in answers) == [200, 412]
         answers = await asyncio.gather(
-            apis[0].ask("PATCH", path, {"rate_limit": 7}),
-            apis[1].ask("PATCH", path, {"payload": "thin"}),
+            both[0].ask("PATCH", path, {"rate_limit": 7}),
+            both[1].ask("PATCH", path, {"payload": "thin"}),
         )
         assert [status for status, _ in answers] == [200, 200]
-        fresh = await start()
+        fresh = await apis.start()
         _, last = await fresh.ask("GET", path)
         seen = (last["description"], last["rate_limit"], last["payload"], last["revision"])
         assert seen == (str(won), 7, "thin", 4)
         answers = await asyncio.gather(
-            apis[round_ % 2].ask("DELETE", path),
-            apis[1 - round_ % 2].ask("PATCH", path, {"description": "late"}),
+            both[round_ % 2].ask("DELETE", path),
+            both[1 - round_ % 2].ask("PATCH", path, {"description": "late"}),
         )
         assert answers[0][0] == 200
-        assert (await (await start()).ask("GET", path))[0] == 404
+        assert (await (await apis.start()).ask("GET", path))[0] == 404
 
 
-async def test_the_same_idempotency_key_makes_one_endpoint(start: Start) -> None:
-    api = await start()
-    created = await api.made(Idempotency_Key="k-1")
-    status, again = await api.ask("POST", PATH, BODY, Idempotency_Key="k-1")
+async def test_the_same_idempotency_key_makes_one_endpoint(apis: Apis) -> None:
+    api = await apis.start()
+    key = random_bytes(8).hex()
+    created = await api.made(Idempotency_Key=key)
+    status, again = await api.ask("POST", PATH, BODY, Idempotency_Key=key)
     assert (status, again["id"]) == (200, created["id"])
     assert "secret" not in again
     await api.ask("DELETE", f"{PATH}/{created['id']}")
-    status, problem = await api.ask("POST", PATH, BODY, Idempotency_Key="k-1")
+    status, problem = await api.ask("POST", PATH, BODY, Idempotency_Key=key)
     assert (status, problem["code"]) == (409, "endpoint_deleted")
 
 
 async def test_rotation_shows_the_new_secret_once_and_keeps_the_old_one_for_a_while(
-    start: Start,
+    apis: Apis,
 ) -> None:
-    api = await start()
+    api = await apis.start()
     created = await api.made()
     path = f"{PATH}/{created['id']}"
     status, rotated = await api.ask("POST", f"{path}/secret", {"kind": "v1a", "overlap_s": 60})
@@ -199,47 +120,47 @@ async def test_rotation_shows_the_new_secret_once_and_keeps_the_old_one_for_a_wh
     assert (status, len(rotated["secrets"])) == (200, 1)
 
 
-@pytest.mark.parametrize(
-    ("body", "code", "field"),
-    [
-        ({"url": "http://127.0.0.1:9092/"}, "webhook_address_refused", "/url"),
-        ({"url": "http://169.254.169.254/"}, "webhook_address_refused", "/url"),
-        ({"url": "http://example.com/"}, "webhook_url_scheme", "/url"),
-        ({"url": "https://example.com:22/"}, "webhook_port_refused", "/url"),
-        ({"url": "https://localhost/"}, "webhook_host_refused", "/url"),
-        ({"url": "https://a@example.com/"}, "webhook_url_malformed", "/url"),
-        ({"url": "https://nowhere.invalid/"}, "webhook_host_unknown", "/url"),
-        ({"events": ["order.complete"]}, "unknown_event_type", "/events"),
-        ({"events": []}, "malformed", "/events"),
-        ({"headers": {"Webhook-Id": "x"}}, "reserved_header", "/headers/webhook-id"),
-        ({"headers": {"X-A": "1", "x-a": "2"}}, "reserved_header", "/headers/x-a"),
-        ({"headers": {"X-A": "1\r\nX-B: 2"}}, "malformed", "/headers/X-A"),
-        ({"rate_limit": 0}, "malformed", "/rate_limit"),
-        ({"secret": "whsec_"}, "malformed", "/secret"),
-    ],
-)
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({"url": "http://127.0.0.1:9092/"}, "webhook_address_refused", "/url"),
+    ({"url": "http://169.254.169.254/"}, "webhook_address_refused", "/url"),
+    ({"url": "http://example.com/"}, "webhook_url_scheme", "/url"),
+    ({"url": "https://example.com:22/"}, "webhook_port_refused", "/url"),
+    ({"url": "https://localhost/"}, "webhook_host_refused", "/url"),
+    ({"url": "https://a@example.com/"}, "webhook_url_malformed", "/url"),
+    ({"url": "https://nowhere.invalid/"}, "webhook_host_unknown", "/url"),
+    ({"events": ["order.complete"]}, "unknown_event_type", "/events"),
+    ({"events": []}, "malformed", "/events"),
+    ({"headers": {"Webhook-Id": "x"}}, "reserved_header", "/headers/webhook-id"),
+    ({"headers": {"X-A": "1", "x-a": "2"}}, "reserved_header", "/headers/x-a"),
+    ({"headers": {"X-A": "1\r\nX-B: 2"}}, "malformed", "/headers/X-A"),
+    ({"rate_limit": 0}, "malformed", "/rate_limit"),
+    ({"secret": "whsec_"}, "malformed", "/secret"),
+]
+
+
 async def test_what_cannot_be_is_refused_when_it_is_made_and_when_it_is_changed(
-    start: Start, body: Any, code: str, field: str
+    apis: Apis,
 ) -> None:
-    api = await start()
+    api = await apis.start()
     endpoint = await api.made()
-    for method, path, sent in (
-        ("POST", PATH, BODY | body),
-        ("PATCH", f"{PATH}/{endpoint['id']}", body),
-    ):
-        status, problem = await api.ask(method, path, sent)
-        assert (status, problem["code"], problem["field"]) == (422, code, field)
-        assert problem["remedy"]
+    for body, code, field in REFUSED:
+        for method, path, sent in (
+            ("POST", PATH, BODY | body),
+            ("PATCH", f"{PATH}/{endpoint['id']}", body),
+        ):
+            status, problem = await api.ask(method, path, sent)
+            assert (status, problem["code"], problem["field"]) == (422, code, field)
+            assert problem["remedy"]
     _, after = await api.ask("GET", f"{PATH}/{endpoint['id']}")
     assert after["revision"] == 1
 
 
-async def test_an_endpoint_that_deliveries_disabled_shows_and_comes_back(start: Start) -> None:
-    api = await start()
+async def test_an_endpoint_that_deliveries_disabled_shows_and_comes_back(apis: Apis) -> None:
+    api = await apis.start()
     created = await api.made()
     path, name = f"{PATH}/{created['id']}", created["id"]
     state = {"disabled_at": microseconds(NOW), "reason": "gone", "generation": 1}
-    with start.world.store.durable.begin() as connection:  # type: ignore[attr-defined]
+    with apis.world.store.durable.begin() as connection:
         connection.execute(insert(STATES).values(endpoint=name, tenant="default", **state))
     _, shown = await api.ask("GET", path)
     assert (shown["enabled"], shown["disabled"]["reason"]) == (False, "gone")
@@ -260,8 +181,8 @@ async def test_an_endpoint_that_deliveries_disabled_shows_and_comes_back(start: 
     assert shown["disabled"] == {"reason": "by_hand", "at": None}
 
 
-async def test_a_test_is_a_delivery_that_can_be_read(start: Start) -> None:
-    api = await start()
+async def test_a_test_is_a_delivery_that_can_be_read(apis: Apis) -> None:
+    api = await apis.start()
     endpoint, other = await api.made(), await api.made()
     path = f"{PATH}/{endpoint['id']}"
     sent = [await api.ask("POST", f"{path}/test", Idempotency_Key="k") for _ in range(2)]
@@ -282,8 +203,8 @@ async def test_a_test_is_a_delivery_that_can_be_read(start: Start) -> None:
     assert (await api.ask("GET", "/api/webhook-deliveries?cursor=x"))[0] == 400
 
 
-async def test_replays_by_id_by_filter_and_by_time(start: Start) -> None:
-    api = await start()
+async def test_replays_by_id_by_filter_and_by_time(apis: Apis) -> None:
+    api = await apis.start()
     endpoint, other = await api.made(), await api.made()
     path = f"{PATH}/{endpoint['id']}"
     _, test = await api.ask("POST", f"{path}/test")
@@ -308,8 +229,8 @@ async def test_replays_by_id_by_filter_and_by_time(start: Start) -> None:
     assert (status, problem["code"]) == (422, "filter_missing")
 
 
-async def test_another_tenants_endpoints_and_deliveries_are_not_there(start: Start) -> None:
-    api = await start()
+async def test_another_tenants_endpoints_and_deliveries_are_not_there(apis: Apis) -> None:
+    api = await apis.start()
     mine = await api.made()
     _, test = await api.ask("POST", f"{PATH}/{mine['id']}/test")
     theirs = {"waybill_tenant": "acme"}
@@ -331,10 +252,10 @@ async def test_another_tenants_endpoints_and_deliveries_are_not_there(start: Sta
     assert (await api.ask("GET", path))[1]["revision"] == 1
 
 
-async def test_scopes(start: Start) -> None:
+async def test_scopes(apis: Apis) -> None:
     keys = {scope: new_api_key("default", [scope], random_bytes) for scope in Scope}
-    start.world.keys = [ApiKey.model_validate(entry) for _, entry in keys.values()]  # type: ignore[attr-defined]
-    api = await start()
+    apis.world.keys = [ApiKey.model_validate(entry) for _, entry in keys.values()]
+    api = await apis.start()
     bearer = {scope: f"Bearer {text}" for scope, (text, _) in keys.items()}
     made = await api.made(Authorization=bearer[Scope.CONFIGURE])
     path = f"{PATH}/{made['id']}"
