@@ -22,7 +22,7 @@ from benchmarks.load import Sent
 from benchmarks.operators import Operators
 from benchmarks.partners import Partners
 from benchmarks.stack import Stack
-from projections.rebuild import table_hashes
+from projections.comparing import table_hashes
 from projections.store import Store
 
 AT_REST = frozenset({"complete", "failed", "cancelled", "in_doubt", "paused", "queued"})

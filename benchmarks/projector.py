@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from benchmarks.orders import document
 from projections.store import Store
 from projections.writing import Record
 from schemas.codec import encode
@@ -37,7 +38,8 @@ WAYBILL = tuple(
     WaybillStep(id=name, plugin=name, service=service, options='{"shouldRejectOn": {"status": []}}')
     for name, service in SYSTEMS
 )
-DOCUMENT = json.dumps({"orderItems": [{"offer": {"data": {"text": "x" * 90}}}] * 30})
+PERSONAL = ("customerDetails", "payment")
+DOCUMENT = json.dumps({name: value for name, value in document().items() if name not in PERSONAL})
 
 
 def accepted(number: int) -> OrderAccepted:

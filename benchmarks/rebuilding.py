@@ -12,7 +12,7 @@ from benchmarks.orders import produce
 from benchmarks.stack import stack
 from benchmarks.stub import nginx
 from benchmarks.throughput import configuration, wait_for
-from projections.rebuild import table_hashes
+from projections.comparing import table_hashes
 from projections.store import Store
 
 ORDERS = 8_000

@@ -1,11 +1,14 @@
 """Rebuild: a new set of views from the log, beside the one in use, then in its place."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
+from projections.filling import Filling, Log, LogTooShortError, hold_against
+from projections.proving import prove
+from projections.removing import drop_unused_sets
 from projections.store import (
     APPLIED,
     SETS,
@@ -15,93 +18,110 @@ from projections.store import (
     current_set,
     hold_pointer,
 )
-from projections.viewset import ViewSet, view_set
-from projections.writing import Located, Record, SetWriter, decoded
+from projections.viewset import ViewSet
+from projections.writing import AnotherProjectorError, decoded
 
-Read = Callable[[int, int], Iterable[Sequence[Record]]]
-"""`read(partition, offset)`: chunks of records from that offset to the end of the log as it is."""
+_NEAR = 2_000
+"""Events that the new set may lack when the pointer is held: what comes then is applied quickly."""
+_ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a rebuild is; `offset` is the last one applied of `partition`."""
+    """How far a rebuild is: so many `records` of `total`.
+
+    `stage`: `filling`, `verifying` or `swapping`. The total grows with the log.
+    """
 
     set_id: int
-    partition: int
-    offset: int
+    stage: str
     records: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """`before` is the set that was in use: still there, until `drop_unused_sets`."""
+    """`before` is the set that was in use: still there, until `drop_unused_sets`.
+
+    `proven` is the number of orders that were folded anew and found equal.
+    """
 
     set_id: int
     before: int
     records: int
+    proven: int
 
 
-def rebuild(
-    store: Store, partitions: Iterable[int], read: Read, report: Callable[[Progress], None]
-) -> Rebuilt:
-    """Fill a new set and put it in the place of the current one.
+def rebuild(store: Store, log: Log, report: Callable[[Progress], None]) -> Rebuilt:
+    """Fill a new set, verify it and put it in the place of the current one.
 
     Projectors of the old set meet `AnotherProjectorError` at their next write and go on with the
-    new set. `UndecodableRecordError` leaves everything as it was, and so does a crash.
+    new set. `LogTooShortError`, `UndecodableRecordError`, `UnprovenSetError` and
+    `OvertakenError` leave everything as it was, and so does a crash.
     """
-    drop_unused_sets(store)
+    hold_against(store, log)
     with store.writer.begin() as connection:
         newest = connection.scalar(select(func.max(SETS.c.id)))
         assert newest is not None
         tables = create_set(connection, newest + 1)
-    return _Rebuild(store, tables, read, report).run(sorted(partitions))
+    # Now that its own set has an id that nobody else had.
+    drop_unused_sets(store, but=tables.id)
+    try:
+        return _Rebuild(store, tables, log, report).run()
+    except (AnotherProjectorError, SQLAlchemyError) as problem:
+        if _newest(store) > tables.id:
+            raise OvertakenError(tables.id) from problem
+        raise
 
 
-def drop_unused_sets(store: Store) -> None:
-    """Remove every set but the current one: the one before, and what crashed rebuilds left."""
-    with store.writer.begin() as connection:
-        unused = connection.scalars(select(SETS.c.id).where(SETS.c.current == 0)).all()
-        for set_id in unused:
-            view_set(set_id).metadata.drop_all(connection)
-            connection.execute(delete(APPLIED).where(APPLIED.c.set_id == set_id))
-            connection.execute(delete(SETS).where(SETS.c.id == set_id))
+class OvertakenError(Exception):
+    """A second rebuild has begun, which takes the unfinished sets of others away."""
+
+    def __init__(self, set_id: int) -> None:
+        super().__init__(
+            f"Another rebuild has begun and has taken set {set_id} away. The views are kept as "
+            "they are; the other rebuild goes on."
+        )
+
+
+def _newest(store: Store) -> int:
+    with store.reader.begin() as connection:
+        return connection.scalar(select(func.max(SETS.c.id))) or 0
 
 
 class _Rebuild:
     def __init__(
-        self, store: Store, tables: ViewSet, read: Read, report: Callable[[Progress], None]
+        self, store: Store, tables: ViewSet, log: Log, report: Callable[[Progress], None]
     ) -> None:
         self._store = store
         self._tables = tables
-        self._read = read
+        self._log = log
         self._report = report
-        self._writer = SetWriter(tables, store.writer.dialect)
-        self._applied: dict[int, int] = {}
-        self._records = 0
+        self._filling = Filling(store, tables, lambda _: self._say("filling"))
+        self._ends: dict[int, int] = {}
 
-    def run(self, partitions: Sequence[int]) -> Rebuilt:
-        for partition in partitions:
-            with self._store.writer.begin() as connection:
-                self._writer.begin_partition(connection, partition)
-            self._applied[partition] = -1
-            for chunk in self._read(partition, 0):
-                with self._store.writer.begin() as connection:
-                    self._apply(connection, partition, chunk)
-        return Rebuilt(self._tables.id, self._swap(), self._records)
+    def run(self) -> Rebuilt:
+        self._approach()
+        self._say("verifying")
+        proven = prove(self._store, self._tables, self._filling.counts)
+        self._approach()
+        self._say("swapping")
+        return Rebuilt(self._tables.id, self._swap(), self._filling.records, proven)
 
-    def _apply(self, connection: Connection, partition: int, chunk: Sequence[Record]) -> None:
-        events, problem = decoded(partition, chunk)
-        if problem is not None:
-            raise problem
-        if not events:
-            return
-        located: dict[int, Sequence[Located]] = {partition: events}
-        end = events[-1].offset
-        self._writer.advance(connection, partition, self._applied[partition], end)
-        self._writer.committed(self._writer.write(connection, located))
-        self._applied[partition] = end
-        self._records += len(events)
-        self._report(Progress(self._tables.id, partition, end, self._records))
+    def _approach(self) -> None:
+        """Fill the set until the log has hardly grown meanwhile."""
+        for _ in range(_ROUNDS):
+            self._ends = dict(self._log.ends())
+            lacking = sum(self._ends.values()) - self._filling.records
+            for partition, end in sorted(self._ends.items()):
+                self._filling.fill(self._log, partition, end)
+            if lacking <= _NEAR:
+                return
+
+    def _say(self, stage: str) -> None:
+        records = self._filling.records
+        total = max(records, sum(self._ends.values()))
+        self._report(Progress(self._tables.id, stage, records, total))
 
     def _swap(self) -> int:
         """In one transaction, in which the old set's projectors cannot move: no way back in time.
@@ -121,43 +141,14 @@ class _Rebuild:
         return before
 
     def _catch_up(self, connection: Connection, partition: int, offset: int) -> None:
-        if partition not in self._applied:
-            self._writer.begin_partition(connection, partition)
-            self._applied[partition] = -1
-        if self._applied[partition] >= offset:
+        self._filling.begin(connection, partition)
+        if self._filling.applied[partition] >= offset:
             return
-        for chunk in self._read(partition, self._applied[partition] + 1):
-            self._apply(connection, partition, chunk)
-            if self._applied[partition] >= offset:
+        for chunk in self._log.read(partition, self._filling.applied[partition] + 1):
+            events, problem = decoded(partition, chunk)
+            if problem is not None:
+                raise problem
+            self._filling.write(connection, partition, events)
+            if self._filling.applied[partition] >= offset:
                 return
-        raise LogTooShortError(partition, self._applied[partition], offset)
-
-
-class LogTooShortError(Exception):
-    """The log ends before what the views have applied: it is not the log they were made from."""
-
-    def __init__(self, partition: int, end: int, applied: int) -> None:
-        super().__init__(
-            f"order-events partition {partition} ends at {end}, the views stand at {applied}. "
-            "The views are kept as they are. Look whether Kafka has lost records."
-        )
-
-
-def table_hashes(store: Store, set_id: int) -> dict[str, str]:
-    """SHA-256 of each table dumped by key: equal for equal views, on either database."""
-    prefix = f"v{set_id}_"
-    with store.reader.begin() as connection:
-        return {
-            table.name.removeprefix(prefix): _hash(connection, table)
-            for table in view_set(set_id).metadata.sorted_tables
-        }
-
-
-def _hash(connection: Connection, table: Table) -> str:
-    digest = hashlib.sha256()
-    rows = connection.execution_options(yield_per=500).execute(
-        select(table).order_by(*table.primary_key)
-    )
-    for row in rows:
-        digest.update(repr(tuple(row)).encode())
-    return digest.hexdigest()
+        raise LogTooShortError(partition, self._filling.applied[partition], offset)

@@ -98,6 +98,7 @@ _PATIENT = {
 """A PostgreSQL that has gone without a word is given up within half a minute."""
 _WAL_ATTEMPTS = 200
 _WAL_PAUSE_S = 0.05
+_SYNCHRONOUS = {"durable": "FULL", "scratch": "OFF"}
 _SCHEMA_LOCK = 0x57415942494C4C
 """An advisory lock of PostgreSQL: two processes that start at once must not both create."""
 
@@ -125,10 +126,14 @@ class Store:
     views need not, since the log brings them back.
     """
 
-    def __init__(self, writer: Engine, reader: Engine, durable: Engine) -> None:
+    def __init__(
+        self, writer: Engine, reader: Engine, durable: Engine, *, shared: bool = True
+    ) -> None:
         self.writer = writer
         self.reader = reader
         self.durable = durable
+        self.has_one_writer = shared and writer.dialect.name == "sqlite"
+        """Whether a transaction that writes keeps all others from writing."""
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -140,6 +145,14 @@ class Store:
         else:
             writer = _postgresql(parsed, read_only=False)
             store = cls(writer, _postgresql(parsed, read_only=True), writer)
+        store._create()
+        return store
+
+    @classmethod
+    def scratch(cls, url: str) -> Self:
+        """A new SQLite store for one user, who throws it away: nothing is safe in a crash."""
+        engine = _sqlite(make_url(url), "scratch")
+        store = cls(engine, engine, engine, shared=False)
         store._create()
         return store
 
@@ -251,8 +264,11 @@ def _sqlite(url: URL, role: str) -> Engine:
         connection.isolation_level = None
         busy_ms = _READERS_BUSY_MS if role == "reader" else _BUSY_MS
         connection.execute(f"PRAGMA busy_timeout={busy_ms}")
-        _write_ahead(connection)
-        connection.execute(f"PRAGMA synchronous={'FULL' if role == 'durable' else 'NORMAL'}")
+        if role == "scratch":
+            connection.execute("PRAGMA journal_mode=OFF")
+        else:
+            _write_ahead(connection)
+        connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS.get(role, 'NORMAL')}")
         connection.execute("PRAGMA cache_size=-32768")
         if role == "reader":
             connection.execute("PRAGMA query_only=ON")

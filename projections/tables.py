@@ -127,12 +127,18 @@ class Bulk:
             pause()
 
 
-def in_pieces(connection: Connection, pause: Callable[[], None]) -> Connection:
+def in_pieces(connection: Connection, pause: Callable[[], None]) -> None:
     """For tables that nobody reads yet: bulks are written bit by bit, with a pause after each.
 
     SQLite has one writer at a time, and the others shall not wait long for their turn.
     """
-    return connection.execution_options(**{_PAUSE: pause})
+    connection.execution_options(**{_PAUSE: pause})
+
+
+def let_others_write(connection: Connection) -> None:
+    """For a view that has read and now works, before it writes: nobody need wait for that."""
+    if _PAUSE in connection.get_execution_options():
+        connection.commit()
 
 
 _PAUSE = "waybill_pause"

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, Dialect, bindparam, select, update
 
@@ -20,6 +20,18 @@ from streams.core.snapshot import restored
 _LOOKED_UP_AT_ONCE = 500
 _REMEMBERED = 4_000
 """Orders per partition whose state is kept at hand; others are read back from the store."""
+
+
+class Readable(Protocol):
+    """What is needed of a record of `order-events`."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in its partition."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The event."""
 
 
 class Record(NamedTuple):
@@ -81,7 +93,7 @@ class Folding:
 
 
 def decoded(
-    partition: int, records: Iterable[Record]
+    partition: int, records: Iterable[Readable]
 ) -> tuple[list[Located], UndecodableRecordError | None]:
     """The records up to the first that cannot be read, and what is wrong with that one."""
     located: list[Located] = []
@@ -97,10 +109,11 @@ def decoded(
 
 
 class SetWriter:
-    """Writes one set of views; remembers the orders that it met last, per partition."""
+    """Writes one set of views; remembers the orders that it met last, so many per partition."""
 
-    def __init__(self, tables: ViewSet, dialect: Dialect) -> None:
+    def __init__(self, tables: ViewSet, dialect: Dialect, most: int = _REMEMBERED) -> None:
         self.tables = tables
+        self._most = most
         self._makers = view_makers(tables, dialect)
         self._remembered: dict[int, OrderedDict[str, Known]] = {}
         orders, timeline = tables.orders.c, tables.timeline.c
@@ -160,8 +173,12 @@ class SetWriter:
                 else:
                     remembered[order_id] = known
                     remembered.move_to_end(order_id)
-            while len(remembered) > _REMEMBERED:
+            while len(remembered) > self._most:
                 remembered.popitem(last=False)
+
+    def forget(self, partition: int) -> None:
+        """Give back the memory of a partition that is done with for now."""
+        self._remembered.pop(partition, None)
 
     def _known(
         self, connection: Connection, partition: int, records: Sequence[Located]
@@ -183,7 +200,7 @@ class SetWriter:
             for order_id, place, state, value in rows:
                 accepted = decode(value).fact
                 assert isinstance(accepted, OrderAccepted)
-                known[order_id] = Known(place, restored(state, _without_document(accepted)))
+                known[order_id] = Known(place, restored(state, _bare(accepted)))
         return known
 
 
@@ -201,7 +218,7 @@ def _fold(
         place = place_of(partition, record.offset)
         entry = known.get(order_id)
         before = None if entry is None else entry.order
-        after = evolve(before, _light(event), record.offset)
+        after = evolve(before, without_document(event), record.offset)
         if after is None or after is before:
             continue
         order_place = place if entry is None else entry.order_place
@@ -213,12 +230,12 @@ def _fold(
     return count
 
 
-def _light(event: Event) -> Event:
+def without_document(event: Event) -> Event:
+    """Folding never looks into an acceptance's document, and thousands would be kept."""
     if isinstance(event.fact, OrderAccepted):
-        return Event(event.envelope, _without_document(event.fact))
+        return Event(event.envelope, _bare(event.fact))
     return event
 
 
-def _without_document(accepted: OrderAccepted) -> OrderAccepted:
-    """Folding never looks into the document, and thousands of them would be kept."""
+def _bare(accepted: OrderAccepted) -> OrderAccepted:
     return replace(accepted, document="", sealed=())

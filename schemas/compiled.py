@@ -30,6 +30,10 @@ _FLAGS = {0: False, 1: True}
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
     """A number of several bytes and at most 64 bits."""
+    low, high = data[at], data[at + 1]
+    if low >= _MORE > high:
+        found = low & ~_MORE | high << 7
+        return (found >> 1) ^ -(found & 1), at + 2
     found = 0
     for place in range(_LONGEST):
         byte = data[at + place]
@@ -41,6 +45,9 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
     """As `_number`, and not negative."""
+    low, high = data[at], data[at + 1]
+    if low >= _MORE > high and not low & 1:
+        return (low & ~_MORE | high << 7) >> 1, at + 2
     found, at = _number(data, at)
     if found < 0:
         raise ValueError("a length is negative")

@@ -1,4 +1,4 @@
-"""The processes beside the API: worker, projector, outlet and rebuild, from start to end."""
+"""The processes beside the API: worker, projector and outlet, from start to end."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from streams.agents.projector import Projector
 from streams.agents.webhooks.endpoints import EndpointBook
 from streams.app import build_app
 from streams.kafka.writer import Headers
-from waybill import clock, rebuilding
+from waybill import clock
 from waybill.core import open_core
 from waybill.publishing import published
 from waybill.running import Ending, run
@@ -38,11 +38,6 @@ def run_projector(settings: Settings) -> int:
 def run_outlet(settings: Settings) -> int:
     """From the store's timeline to the outgoing topics, until a signal."""
     return run(lambda ending: _outlet(settings, ending))
-
-
-def run_rebuild(settings: Settings, json_output: bool) -> int:  # noqa: FBT001 - one command's switch
-    """All views anew from the log."""
-    return rebuilding.run_rebuild(settings, json_output)
 
 
 async def _projector(settings: Settings, ending: Ending) -> None:

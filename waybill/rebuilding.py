@@ -1,62 +1,146 @@
-"""`waybill rebuild`: all views anew from the log, beside those in use, then in their place."""
+"""`waybill rebuild` and `waybill verify`: the views made from the log once more."""
 
 import gc
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 
-from projections.rebuild import Progress, rebuild
+from projections.comparing import Compared
+from projections.rebuild import Rebuilt, rebuild
+from projections.removing import drop_unused_sets
 from projections.store import Store
-from projections.writing import Record
+from projections.verifying import Verified, verify
 from streams.kafka.history import History
 from streams.topics import Topics
 from waybill import clock
+from waybill.progress import Shown
 from waybill.running import GC_THRESHOLDS
 from waybill.settings import Settings
 
-SAY_EVERY_S = 1.0
+READERS_S = 5.0
+"""Who has begun to read the old views when they are replaced may go on for so long."""
+NICENESS = 10
+"""Orders go first."""
+DIFFERENT = 1
+"""Exit code of a verification that has found a difference."""
 
 
 def run_rebuild(settings: Settings, json_output: bool) -> int:  # noqa: FBT001 - one command's switch
     """Rebuilds; 0 when the new views are in use."""
-    assert settings.kafka is not None
-    gc.set_threshold(*GC_THRESHOLDS)
-    store = Store.open(settings.database)
     began = clock.monotonic()
-    topic = Topics(settings.topic_prefix).order_events
-    security = settings.kafka_security.client_options()
-    with History(topic, settings.kafka, security) as history:
-
-        def read(partition: int, offset: int) -> Iterator[Sequence[Record]]:
-            for chunk in history.read(partition, offset):
-                yield [Record(record.offset, record.value, record.timestamp) for record in chunk]
-
-        done = rebuild(store, history.partitions, read, _progress(json_output=json_output))
-    seconds = clock.monotonic() - began
-    store.close()
-    if json_output:
-        figures = {"set": done.set_id, "records": done.records, "seconds": round(seconds, 3)}
-        sys.stdout.write(json.dumps(figures) + "\n")
-    else:
-        Console().print(f"{done.records} events in {seconds:.1f} s; the new views are in use.")
+    with _opened(settings) as (store, history):
+        with Shown(json_output=json_output) as shown:
+            done = rebuild(store, history, lambda at: shown.said(at.stage, at.records, at.total))
+        _tell_rebuilt(done, clock.monotonic() - began, json_output=json_output)
+        time.sleep(READERS_S)
+        drop_unused_sets(store)
     return 0
 
 
-def _progress(*, json_output: bool) -> Callable[[Progress], None]:
-    said = clock.monotonic()
-    console = Console(stderr=True)
+def run_verify(settings: Settings, json_output: bool) -> int:  # noqa: FBT001 - one command's switch
+    """Verifies; 0 where the views are what the log makes, else 1."""
+    began = clock.monotonic()
+    with (
+        _opened(settings) as (store, history),
+        tempfile.TemporaryDirectory(prefix="verify-", dir=settings.data) as folder,
+        Shown(json_output=json_output) as shown,
+    ):
+        scratch = Store.scratch(f"sqlite:///{Path(folder) / 'views.sqlite'}")
+        try:
+            found = verify(store, history, scratch, shown.said)
+        finally:
+            scratch.close()
+    seconds = clock.monotonic() - began
+    if json_output:
+        sys.stdout.write(json.dumps(_document(found, seconds)) + "\n")
+    else:
+        _show_verified(found, seconds)
+    return 0 if found.equal else DIFFERENT
 
-    def say(progress: Progress) -> None:
-        nonlocal said
-        if clock.monotonic() - said < SAY_EVERY_S:
-            return
-        said = clock.monotonic()
-        if json_output:
-            line = {"partition": progress.partition, "records": progress.records}
-            sys.stderr.write(json.dumps(line) + "\n")
-        else:
-            console.print(f"partition {progress.partition}: {progress.records} events so far")
 
-    return say
+@contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Store, History]]:
+    assert settings.kafka is not None
+    os.nice(NICENESS)
+    gc.set_threshold(*GC_THRESHOLDS)
+    gc.freeze()
+    store = Store.open(settings.database)
+    topic = Topics(settings.topic_prefix).order_events
+    try:
+        with History(topic, settings.kafka, settings.kafka_security.client_options()) as history:
+            yield store, history
+    finally:
+        store.close()
+
+
+def _tell_rebuilt(done: Rebuilt, seconds: float, *, json_output: bool) -> None:
+    rate = done.records / seconds
+    if json_output:
+        figures = {
+            "set": done.set_id,
+            "records": done.records,
+            "seconds": round(seconds, 3),
+            "rate": round(rate),
+            "proven": done.proven,
+        }
+        sys.stdout.write(json.dumps(figures) + "\n")
+        sys.stdout.flush()
+        return
+    Console(highlight=False).print(
+        f"{done.records:,} events in {seconds:.1f} s ({rate:,.0f}/s), {done.proven:,} orders "
+        "folded anew to prove them; the new views are in use."
+    )
+
+
+def _document(found: Verified, seconds: float) -> dict[str, object]:
+    return {
+        "equal": found.equal,
+        "set": found.set_id,
+        "applied": {str(partition): offset for partition, offset in found.applied.items()},
+        "records": found.records,
+        "seconds": round(seconds, 3),
+        "tables": [
+            {
+                "table": table.table,
+                "rows": table.rows,
+                "different": table.different,
+                "first": [
+                    {"key": one.key, "kind": one.kind, "columns": list(one.columns)}
+                    for one in table.first
+                ],
+            }
+            for table in found.tables
+        ],
+    }
+
+
+def _show_verified(found: Verified, seconds: float) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for table in found.tables:
+        _show_table(console, table)
+    console.print(
+        f"{found.records:,} events in {seconds:.1f} s: the views are what the log makes."
+        if found.equal
+        else "The views are not what the log makes. Run `waybill rebuild`, and keep the above: it "
+        "is a fault of Waybill or of the database."
+    )
+
+
+def _show_table(console: Console, table: Compared) -> None:
+    if not table.different:
+        console.print(f"{table.table}: {table.rows:,} rows, equal")
+        return
+    console.print(
+        f"{table.table}: {table.rows:,} rows, {table.different:,} of them not as expected"
+    )
+    for one in table.first:
+        key = ", ".join(f"{name} {value}" for name, value in one.key.items())
+        columns = f" in {', '.join(one.columns)}" if one.columns else ""
+        console.print(f"  {one.kind}{columns}: {key}", markup=False)

@@ -9,7 +9,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from projections.store import StoreError
 from streams.agents.fate import LONGEST_PAUSE_S, Fatal, StoreCalls, guarded
-from streams.agents.projector import Projector, Record, UndecodableRecordError
+from streams.agents.projector import (
+    AnotherProjectorError,
+    Projector,
+    Record,
+    UndecodableRecordError,
+)
 from streams.kafka.reader import Records
 
 AT_ONCE = 4_000
@@ -24,9 +29,9 @@ log = logging.getLogger(__name__)
 class ProjectingReader:
     """Reads `order-events`; its place is the store's applied offset, whatever was committed.
 
-    A record that cannot be read stops its partition. A store that fails is waited for. Any other
-    error ends the process: another projector at work is answered by starting again from what the
-    store holds.
+    A record that cannot be read stops its partition. A store that fails is waited for. Views that
+    a rebuild has put in the place of the old ones are gone on with. Any other error ends the
+    process: another projector at work is answered by starting again from what the store holds.
     """
 
     def __init__(self, projector: Projector, fatal: Fatal) -> None:
@@ -123,6 +128,8 @@ class ProjectingReader:
                 # Never skipped: the partition stops here, and the others go on.
                 log.critical("partition %d stops: %s", problem.partition, problem)
                 self._applied.pop(problem.partition, None)
+            except AnotherProjectorError as problem:
+                await self._go_on_with_other_views(problem)
             except (SQLAlchemyError, OSError) as problem:
                 log.warning("the store does not take the views: %r", problem)
                 await asyncio.sleep(pause)
@@ -132,3 +139,14 @@ class ProjectingReader:
                     if partition in self._applied:
                         self._applied[partition] = done.offset + 1
                 return
+
+    async def _go_on_with_other_views(self, problem: AnotherProjectorError) -> None:
+        """They hold all that the old ones did: what was read and is not in them fits behind."""
+        if not await self._calls.write(self._projector.has_other_views):
+            raise problem
+        partitions = sorted(self._applied)
+        starts = await self._calls.write(lambda: self._projector.assign(partitions))
+        for partition in partitions:
+            if partition in self._applied:  # not revoked meanwhile
+                self._applied[partition] = starts[partition]
+        log.info("a rebuild has replaced the views; going on with the new ones")

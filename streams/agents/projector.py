@@ -55,6 +55,10 @@ class Projector:
         self._applied = {partition: applied[partition] for partition in self._applied}
         return {partition: offset + 1 for partition, offset in self._applied.items()}
 
+    def has_other_views(self) -> bool:
+        """Whether a rebuild has put other views in the place of those that it was assigned."""
+        return self._writer is not None and self._writer.tables.id != self._store.set_id()
+
     def apply(self, partition: int, records: Sequence[Record]) -> Applied:
         """Apply one partition's records; see `apply_all`."""
         return self.apply_all({partition: records})[partition]

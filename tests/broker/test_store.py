@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from projections.rebuild import (
-    table_hashes,
-)
+from projections.comparing import table_hashes
 from projections.snapshots import Snapshots
 from projections.store import Birth, Store, StoreError
 from projections.testing import History, random_history

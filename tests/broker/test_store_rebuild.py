@@ -8,14 +8,11 @@ from threading import Event
 import pytest
 from sqlalchemy import inspect
 
+from projections.comparing import table_hashes
+from projections.filling import LogTooShortError
 from projections.queries import Queries
-from projections.rebuild import (
-    LogTooShortError,
-    Progress,
-    drop_unused_sets,
-    rebuild,
-    table_hashes,
-)
+from projections.rebuild import Progress, rebuild
+from projections.removing import drop_unused_sets
 from projections.snapshots import Snapshots
 from projections.store import SETS, Store, StoreError
 from projections.testing import History, random_history
@@ -48,15 +45,22 @@ def project(store: Store, history: History, size: int = 11) -> Projector:
     return projector
 
 
-def reader(history: History, sizes: random.Random | None = None):
-    def read(partition: int, offset: int) -> Iterator[Sequence[Record]]:
-        records = history.log.get(partition, [])
+class Written:
+    """A history as a log; `sizes` chooses how long its chunks are."""
+
+    def __init__(self, history: History, sizes: random.Random | None = None) -> None:
+        self._log = history.log
+        self._sizes = sizes
+
+    def ends(self) -> dict[int, int]:
+        return {partition: len(records) for partition, records in self._log.items()}
+
+    def read(self, partition: int, offset: int) -> Iterator[Sequence[Record]]:
+        records = self._log.get(partition, [])
         while offset < len(records):
-            size = sizes.randrange(1, 30) if sizes else 50
+            size = self._sizes.randrange(1, 30) if self._sizes else 50
             yield records[offset : offset + size]
             offset += size
-
-    return read
 
 
 def ignore(_: Progress) -> None:
@@ -70,7 +74,7 @@ def test_a_rebuilt_set_equals_the_live_one(store: Store, seed: int) -> None:
     project(store, history, size=chance.randrange(1, 40))
     live = table_hashes(store, 1)
     seen: list[Progress] = []
-    done = rebuild(store, history.log, reader(history, chance), seen.append)
+    done = rebuild(store, Written(history, chance), seen.append)
     assert (done.set_id, done.before) == (2, 1)
     assert done.records == sum(map(len, history.log.values()))
     assert seen[-1].records == done.records
@@ -88,15 +92,19 @@ def test_what_was_applied_while_a_rebuild_ran_is_in_the_new_set(
     live.apply_all({p: history.log[p][: half[p]] for p in history.log})
     first = set(history.log)
 
-    def read(partition: int, offset: int) -> Iterator[Sequence[Record]]:
-        if partition in first:
-            first.discard(partition)
-            yield history.log[partition][offset : half[partition]]
-            live.apply(partition, history.log[partition][half[partition] :])
-        else:
-            yield from reader(history)(partition, offset)
+    class Growing(Written):
+        def ends(self) -> dict[int, int]:
+            return {**super().ends(), **{partition: half[partition] for partition in first}}
 
-    rebuild(store, history.log, read, ignore)
+        def read(self, partition: int, offset: int) -> Iterator[Sequence[Record]]:
+            if partition in first:
+                first.discard(partition)
+                yield history.log[partition][offset : half[partition]]
+                live.apply(partition, history.log[partition][half[partition] :])
+            else:
+                yield from super().read(partition, offset)
+
+    rebuild(store, Growing(history), ignore)
     assert table_hashes(store, 2) == table_hashes(store, 1)
     with pytest.raises(AnotherProjectorError):
         live.apply(0, [Record(len(history.log[0]), history.log[0][0].value)])
@@ -128,7 +136,7 @@ def test_a_swap_amid_a_busy_projector_loses_nothing(store: Store) -> None:
         running = pool.submit(follow, store, history, begun, stop)
         try:
             assert begun.wait(30)
-            swaps = [rebuild(store, history.log, reader(history), ignore) for _ in range(3)]
+            swaps = [rebuild(store, Written(history), ignore) for _ in range(3)]
         finally:
             stop.set()
         rejoined = running.result(60)
@@ -136,7 +144,7 @@ def test_a_swap_amid_a_busy_projector_loses_nothing(store: Store) -> None:
     assert rejoined >= 1
     assert Snapshots(store).load({}, history.orders, []) == history.orders
     live_hashes = table_hashes(store, 4)
-    rebuild(store, history.log, reader(history), ignore)
+    rebuild(store, Written(history), ignore)
     assert table_hashes(store, 5) == live_hashes
 
 
@@ -145,7 +153,7 @@ def test_a_log_that_lost_records_does_not_replace_the_views(store: Store, histor
     before = store.applied()
     shorter = History(log={**history.log, 1: history.log[1][:-1]})
     with pytest.raises(LogTooShortError):
-        rebuild(store, shorter.log, reader(shorter), ignore)
+        rebuild(store, Written(shorter), ignore)
     assert (store.set_id(), store.applied()) == (1, before)
 
 
@@ -156,9 +164,9 @@ def test_what_a_crashed_rebuild_left_is_removed_by_the_next(store: Store, histor
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        rebuild(store, history.log, reader(history), crash)
+        rebuild(store, Written(history), crash)
     assert store.set_id() == 1
-    rebuild(store, history.log, reader(history), ignore)
+    rebuild(store, Written(history), ignore)
     drop_unused_sets(store)
     left = {name for name in inspect(store.reader).get_table_names() if name.startswith("v")}
     expected = {f"v{store.set_id()}_{name}" for name in table_hashes(store, store.set_id())}
@@ -176,5 +184,5 @@ def test_views_of_another_shape_must_be_rebuilt_first(store: Store, history: His
     assert refused.value.code == "views_outdated"
     with pytest.raises(StoreError):
         Queries(store).order("default", "order-1")
-    rebuild(store, history.log, reader(history), ignore)
+    rebuild(store, Written(history), ignore)
     assert Snapshots(store).load({}, history.orders, []) == history.orders

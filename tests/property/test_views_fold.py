@@ -13,7 +13,7 @@ from sqlalchemy import select
 from projections.attention import causes
 from projections.moments import microseconds
 from projections.orders import status_word
-from projections.rebuild import table_hashes
+from projections.comparing import table_hashes
 from projections.snapshots import Snapshots
 from projections.statistics import COUNTS
 from projections.store import Store

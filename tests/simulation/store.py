@@ -172,6 +172,9 @@ class SimProjector:
         self._remembered = {}
         return {number: offset + 1 for number, offset in self._applied.items()}
 
+    def has_other_views(self) -> bool:
+        return False
+
     def apply_all(self, chunks: Mapping[int, Sequence[Entry]]) -> dict[int, Applied]:
         store = self._store
         store.check()

@@ -51,7 +51,8 @@ ENTRIES = {
     "api": Entry("waybill.api", "run_api"),
     "sandbox": Entry("waybill.sandbox.app", "run_sandbox"),
     "topics": Entry("waybill.up", "run_topics"),
-    "rebuild": Entry("waybill.processes", "run_rebuild"),
+    "rebuild": Entry("waybill.rebuilding", "run_rebuild"),
+    "verify": Entry("waybill.rebuilding", "run_verify"),
 }
 
 
@@ -62,42 +63,42 @@ def up() -> None:
     Starts Kafka (unless WAYBILL_KAFKA names one), worker, projector, outlet, webhooks, API
     and sandbox partners, shows a first order, and stays until Ctrl-C.
     """
-    ENTRIES["up"].run(_start("warning"))
+    ENTRIES["up"].run(start("warning"))
 
 
 @click.command()
 @_log_level
 def worker(log_level: str) -> None:
     """Run a worker: takes orders and carries them through their steps."""
-    ENTRIES["worker"].run(_with_kafka(_start(log_level)))
+    ENTRIES["worker"].run(with_kafka(start(log_level)))
 
 
 @click.command()
 @_log_level
 def projector(log_level: str) -> None:
     """Run the projector: keeps the views in the store."""
-    ENTRIES["projector"].run(_with_kafka(_start(log_level)))
+    ENTRIES["projector"].run(with_kafka(start(log_level)))
 
 
 @click.command()
 @_log_level
 def outlet(log_level: str) -> None:
     """Run the outlet: publishes what becomes of orders."""
-    ENTRIES["outlet"].run(_with_kafka(_start(log_level)))
+    ENTRIES["outlet"].run(with_kafka(start(log_level)))
 
 
 @click.command()
 @_log_level
 def webhooks(log_level: str) -> None:
     """Run webhooks: delivers to subscribers' endpoints."""
-    ENTRIES["webhooks"].run(_with_kafka(_start(log_level)))
+    ENTRIES["webhooks"].run(with_kafka(start(log_level)))
 
 
 @click.command()
 @_log_level
 def api(log_level: str) -> None:
     """Run the HTTP API."""
-    ENTRIES["api"].run(_with_kafka(_start(log_level)))
+    ENTRIES["api"].run(with_kafka(start(log_level)))
 
 
 @click.command()
@@ -111,7 +112,7 @@ def api(log_level: str) -> None:
 @_log_level
 def sandbox(latency: float, log_level: str) -> None:
     """Run stand-ins for the partner systems."""
-    address = _start(log_level).sandbox
+    address = start(log_level).sandbox
     ENTRIES["sandbox"].run(address.host, address.port, latency)
 
 
@@ -119,24 +120,18 @@ def sandbox(latency: float, log_level: str) -> None:
 @json_option
 def topics(*, json_output: bool) -> None:
     """Create missing topics and check all of them."""
-    ENTRIES["topics"].run(_start("warning"), json_output)
+    ENTRIES["topics"].run(start("warning"), json_output)
 
 
-@click.command()
-@json_option
-def rebuild(*, json_output: bool) -> None:
-    """Build all views anew from the log."""
-    ENTRIES["rebuild"].run(_with_kafka(_start("warning")), json_output)
-
-
-def _start(log_level: str) -> Settings:
+def start(log_level: str) -> Settings:
+    """The settings of a command that runs by itself, once logging is set up."""
     logs.configure(log_level)
     settings = load_settings()
     settings.data.mkdir(parents=True, exist_ok=True)
     return settings
 
 
-def _with_kafka(settings: Settings) -> Settings:
+def with_kafka(settings: Settings) -> Settings:
     """The settings with the embedded broker's address, where `up` runs one on the same data."""
     bootstrap = settings.kafka or running_bootstrap(settings.data)
     if bootstrap is None:
