@@ -17,12 +17,13 @@ from schemas.events import (
     StepDeferred,
     StepFailed,
     StepInDoubt,
+    StepResolved,
     StepResult,
     StepSkipped,
     StepSucceeded,
 )
-from schemas.steps import Failure
-from streams.core.order import ENDED, Order, State
+from schemas.steps import Failure, WaybillStep
+from streams.core.order import ENDED, Order, Progress, State, StepStatus
 from streams.topics import Topics
 
 OutgoingRecord: TypeAlias = tuple[str, bytes, bytes, list[tuple[str, bytes]]]
@@ -37,6 +38,12 @@ _STEPS: Mapping[type[StepResult], str] = {
     CompensationSucceeded: "step_compensated",
     CompensationFailed: "step_compensation_failed",
 }
+_SETTLED: Mapping[StepStatus, str] = {
+    StepStatus.SUCCEEDED: "step_succeeded",
+    StepStatus.SKIPPED: "step_skipped",
+    StepStatus.COMPENSATED: "step_compensated",
+}
+"""What a person said of a step."""
 _WITH_DOCUMENT = {State.ACCEPTED, State.IN_DOUBT, *ENDED}
 _AMENDED = "amended"
 _DOCUMENTS = 2_000
@@ -56,7 +63,7 @@ class Published:
 def records_of(outgoing: Outgoing, topics: Topics, published: Published) -> list[OutgoingRecord]:
     """The records of one event, in the order in which they belong into their topics."""
     news, event = outgoing.news, outgoing.event
-    step = _step_kind(event, published)
+    step = _step_kind(outgoing, published)
     if news is None and step is None:
         return []
     key = outgoing.after.lane.encode()
@@ -125,21 +132,31 @@ def _open_members(
     return {name: value for name, value in output.items() if name not in hidden}
 
 
-def _step_kind(event: Event, published: Published) -> str | None:
-    fact = event.fact
-    if not isinstance(fact, StepResult) or not published.step_results(event.envelope.tenant):
+def _step_kind(outgoing: Outgoing, published: Published) -> str | None:
+    """What became of a step, where somebody wants to know; a person may have settled it."""
+    fact = outgoing.event.fact
+    if not isinstance(fact, StepResult | StepResolved):
         return None
-    return _STEPS[type(fact)]
+    if not published.step_results(outgoing.event.envelope.tenant):
+        return None
+    if isinstance(fact, StepResult):
+        return _STEPS[type(fact)]
+    return _SETTLED.get(_progress(outgoing.after, fact.step)[1].status)
+
+
+def _progress(order: Order, name: str) -> tuple[WaybillStep, Progress]:
+    index = order.index_of(name)
+    assert index is not None, "a result applies to a step of the waybill only"
+    return order.accepted.waybill[index], order.progress[index]
 
 
 def _result(outgoing: Outgoing, secrets: Mapping[str, Collection[str]]) -> dict[str, Any]:
     """The step's result as the event says it, and how the step stands now."""
     fact, order = outgoing.event.fact, outgoing.after
-    assert isinstance(fact, StepResult)
-    index = order.index_of(fact.step)
-    assert index is not None, "a result applies to a step of the waybill only"
-    step, progress = order.accepted.waybill[index], order.progress[index]
-    output = fact.output if isinstance(fact, StepSucceeded) else None
+    assert isinstance(fact, StepResult | StepResolved)
+    step, progress = _progress(order, fact.step)
+    is_done = isinstance(fact, StepSucceeded | StepResolved) and step.id in order.context
+    output = order.context[step.id] if is_done else None
     failure = getattr(fact, "failure", None)
     return {
         "id": step.id,
@@ -148,7 +165,7 @@ def _result(outgoing: Outgoing, secrets: Mapping[str, Collection[str]]) -> dict[
         "phase": step.phase.value,
         "critical": step.critical,
         "status": progress.status.value,
-        "attempt": fact.attempt,
+        "attempt": getattr(fact, "attempt", progress.attempt - 1),
         "next_attempt": iso(getattr(fact, "next_attempt_at", None) or getattr(fact, "until", None)),
         "reason": getattr(fact, "reason", None),
         "output": None if output is None else _open_members(output, step.plugin, secrets),

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from pydantic import Field
 
+from streams.core.subscribed import flag, part, text
 from streams.core.webhooks.shapes import OrderRef, Section, Shape
 
 Document: TypeAlias = Mapping[str, Any]
@@ -169,8 +170,8 @@ def accepted_data(order: Mapping[str, Any], personal: Mapping[str, Any] | None) 
     data = {
         "owner": order["owner"],
         "effective_date": order["effective_date"],
-        "source": _text(document, "source"),
-        "initiated_source": _text(document, "initiated_source"),
+        "source": text(document, "source"),
+        "initiated_source": text(document, "initiated_source"),
         **own.more(document, order["items"]),
     }
     if personal is not None:
@@ -180,18 +181,18 @@ def accepted_data(order: Mapping[str, Any], personal: Mapping[str, Any] | None) 
 
 def _new(document: Document, items: list[Any]) -> dict[str, Any]:
     return {
-        "checkout_id": _text(document, "checkoutId"),
-        "country": _text(document, "country"),
+        "checkout_id": text(document, "checkoutId"),
+        "country": text(document, "country"),
         "items": items,
         **_there(document, "total", "tracking"),
         **_there(document, order_discount="orderDiscount"),
-        "is_gift": _flag(document, "isGift"),
-        "is_redeem": _flag(document, "isRedeem"),
+        "is_gift": flag(document.get("isGift")),
+        "is_redeem": flag(document.get("isRedeem")),
     }
 
 
 def _cancelled(document: Document, _: list[Any]) -> dict[str, Any]:
-    return {"reason": _reason(document), "requested_date": _text(document, "effectiveDate")}
+    return {"reason": _reason(document), "requested_date": text(document, "effectiveDate")}
 
 
 def _switched(document: Document, items: list[Any]) -> dict[str, Any]:
@@ -208,22 +209,22 @@ def _changed(document: Document, _: list[Any]) -> dict[str, Any]:
 
 
 def _moved(document: Document, items: list[Any]) -> dict[str, Any]:
-    told = _text(document, "addressType") or _text(_part(document, "data"), "addressType")
+    told = text(document, "addressType") or text(part(document, "data"), "addressType")
     return {**_changed(document, items), "address_type": told}
 
 
 def _updated(document: Document, items: list[Any]) -> dict[str, Any]:
     updates = [
-        {"action": _text(item, "orderItemActionType") or "update", "item": item} for item in items
+        {"action": text(item, "orderItemActionType") or "update", "item": item} for item in items
     ]
     return {**_changed(document, items), "updates": updates, **_there(document, "total")}
 
 
 def _renewed(document: Document, items: list[Any]) -> dict[str, Any]:
-    renews = _part(document, "data").get("autoRenew")
+    renews = part(document, "data").get("autoRenew")
     return {
         **_changed(document, items),
-        "auto_renew": None if renews is None else renews in (True, "true"),
+        "auto_renew": None if renews is None else flag(renews),
         "items": items,
         **_there(document, "total"),
         **_there(document, original_offer="originalOffer"),
@@ -236,12 +237,12 @@ def _refunded(document: Document, items: list[Any]) -> dict[str, Any]:
 
 def _credited(document: Document, items: list[Any]) -> dict[str, Any]:
     """The amount may be the refund's, the total's or that of the items."""
-    prices = [_part(item, "price") for item in items]
-    places = [_part(document, "refund"), _part(document, "total"), *prices]
+    prices = [part(item, "price") for item in items]
+    places = [part(document, "refund"), part(document, "total"), *prices]
     return {
         **_changed(document, items),
         "amount": next((p["amount"] for p in places if p.get("amount") is not None), None),
-        "currency": _first(_text(place, "currency") for place in places),
+        "currency": _first(text(place, "currency") for place in places),
         "items": items,
     }
 
@@ -278,20 +279,6 @@ OWN_PAYLOADS: Mapping[str, OwnPayload] = {
 """By order type."""
 
 
-def _part(document: Any, name: str) -> Mapping[str, Any]:
-    found = document.get(name) if isinstance(document, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
-def _text(document: Mapping[str, Any], name: str) -> str | None:
-    found = document.get(name)
-    return found if isinstance(found, str) and found else None
-
-
-def _flag(document: Document, name: str) -> bool:
-    return document.get(name) in (True, "true")
-
-
 def _first(found: Iterable[str | None]) -> str | None:
     return next((one for one in found if one), None)
 
@@ -303,6 +290,6 @@ def _there(document: Document, *names: str, **renamed: str) -> dict[str, Any]:
 
 
 def _reason(document: Document) -> dict[str, str | None] | None:
-    given = _part(_part(document, "data"), "reason")
-    found = {"id": _text(given, "id"), "text": _text(given, "text")}
+    given = part(document, "data", "reason")
+    found = {"id": text(given, "id"), "text": text(given, "text")}
     return found if any(found.values()) else None

@@ -1,11 +1,10 @@
 """Limio's webhooks: the object that has changed, as Limio sends it."""
 
-import calendar
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, timedelta
 from typing import Any, Final, TypeAlias
 
 from streams.core import ids
+from streams.core.subscribed import flag, iso_day, later, offer_type, part, term_of, text
 from streams.core.webhooks.catalogue import BAD_STEPS, TYPES, entitlements_of
 from streams.core.webhooks.updates import Update
 
@@ -19,8 +18,6 @@ _OF_ORDER: Final = (
     *("external_id", "order_type", "subscriptionReference", "completion", "error", "run"),
 )
 _CUSTOMER: Final = ("customerDetails", "billingDetails", "deliveryDetails")
-_MONTHS: Final = {"months": 1, "month": 1, "years": 12, "year": 12}
-_DAYS: Final = {"days": 1, "day": 1, "weeks": 7, "week": 7}
 
 
 def limio_body(name: str, update: Update, personal: _Personal, *, summary: bool) -> dict[str, Any]:
@@ -75,10 +72,10 @@ def _customer(update: Update, personal: _Personal, summary: bool) -> _Document: 
     }
     if summary:
         return shown
-    tracking = order["document"].get("tracking")
+    tracking = part(order["document"], "tracking")
     data = {
-        "accountId": _known(order, "accountId") or _text(tracking, "accountId"),
-        "contactId": _known(order, "contactId") or _text(tracking, "contactId"),
+        "accountId": _known(order, "accountId") or text(tracking, "accountId"),
+        "contactId": _known(order, "contactId") or text(tracking, "contactId"),
         "accountNumber": _known(order, "accountNumber"),
         "subscriptions": [order["subscriptionReference"]],
         **{name: personal[name] for name in _CUSTOMER if personal and name in personal},
@@ -97,24 +94,24 @@ def _subscription(update: Update, _: _Personal, summary: bool) -> _Document:  # 
         "status": "pending" if _is_pending(order) else "active",
         "customer": ids.limio_customer_id(update.tenant, order["owner"]),
         "reference": reference,
-        "name": _text(first, "name") or reference,
+        "name": text(first, "name") or reference,
         "ref": f"{order['id']}/{ids.derived_uuid('item', order['id'], '0')}",
     }
     if summary:
         return shown
-    attributes = _part(_part(_part(first, "offer"), "data"), "attributes")
+    attributes = part(first, "offer", "data", "attributes")
     renews = attributes.get("autoRenew__limio")
     return {
         **shown,
         "start": start,
         "data": {
-            "name": _text(first, "name"),
+            "name": text(first, "name"),
             "tracking": document.get("tracking"),
             "offer": first.get("offer"),
             "price": first.get("price"),
             "termStartDate": start,
-            "termEndDate": _term_end(start, _part(attributes, "term__limio")),
-            "attributes": {"autoRenew": renews if isinstance(renews, bool) else None},
+            "termEndDate": later(start, term_of(attributes)),
+            "attributes": {"autoRenew": None if renews is None else flag(renews)},
             "subscriptionNumber": _known(order, "subscriptionNumber"),
         },
         "offers": [_offer(order["id"], n, item, start) for n, item in enumerate(items)],
@@ -123,17 +120,15 @@ def _subscription(update: Update, _: _Personal, summary: bool) -> _Document:  # 
 
 
 def _offer(order_id: str, number: int, item: Mapping[str, Any], start: str) -> _Document:
-    offer, quantity = item.get("offer"), item.get("quantity")
-    kind = _part(_part(_part(item, "offer"), "data"), "attributes").get("offer_type__limio")
-    is_number = isinstance(quantity, int | float) and not isinstance(quantity, bool)
+    kind = offer_type(part(item, "offer", "data", "attributes"))
     return {
         "id": ids.derived_uuid("item", order_id, str(number)),
         "data": {
-            "start": _text(item, "startDate") or start,
+            "start": iso_day(text(item, "startDate")) or start,
             "end": None,
             "record_subtype": "discount" if kind == "discount" else "offer",
-            "quantity": quantity if is_number else None,
-            "offer": offer,
+            "quantity": text(item, "quantity"),
+            "offer": item.get("offer"),
         },
     }
 
@@ -243,44 +238,13 @@ def _as(order_id: str, record_type: str) -> str:
 
 def _known(order: Mapping[str, Any], member: str) -> str | None:
     """The text that the latest step with such an output member handed on."""
-    found = (output.get(member) for output in reversed(list(order["context"].values())))
-    return next((text for text in found if isinstance(text, str) and text), None)
+    found = (text(output, member) for output in reversed(list(order["context"].values())))
+    return next((one for one in found if one is not None), None)
 
 
 def _is_pending(order: Mapping[str, Any]) -> bool:
     """A present is there for nobody yet; billing may wait for its activation."""
     document = order["document"]
-    is_given = document.get("isGift") in (True, "true")
-    if is_given and document.get("isRedeem") not in (True, "true"):
+    if flag(document.get("isGift")) and not flag(document.get("isRedeem")):
         return True
     return "pending" in (_known(order, "status") or "").lower()
-
-
-def _term_end(start: str, term: Mapping[str, Any]) -> str | None:
-    """The day after the term; None for one without end, or where it cannot be told."""
-    length, unit = term.get("length"), term.get("type")
-    try:
-        first, count = date.fromisoformat(start[:10]), int(str(length))
-        if unit in _DAYS:
-            return (first + timedelta(days=count * _DAYS[unit])).isoformat()
-        if unit in _MONTHS:
-            return _months_later(first, count * _MONTHS[unit]).isoformat()
-    except (ValueError, OverflowError):
-        return None
-    return None
-
-
-def _months_later(first: date, months: int) -> date:
-    year, month = divmod(first.year * 12 + first.month - 1 + months, 12)
-    last = calendar.monthrange(year, month + 1)[1]
-    return date(year, month + 1, min(first.day, last))
-
-
-def _part(document: Any, name: str) -> Mapping[str, Any]:
-    found = document.get(name) if isinstance(document, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
-def _text(document: Any, name: str) -> str | None:
-    found = document.get(name) if isinstance(document, Mapping) else None
-    return found if isinstance(found, str) and found else None

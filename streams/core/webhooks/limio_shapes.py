@@ -95,7 +95,7 @@ class OfferData(_Closed):
     start: str | None
     end: str | None = Field(description="null: still held")
     record_subtype: Literal["offer", "discount"]
-    quantity: float | None
+    quantity: str | None
     offer: Any = None
 
 
