@@ -16,7 +16,7 @@ _SCOPES = (
         "`operate`",
         "commands, attention, stages; what is for operators only: messages, bodies, call keys",
     ),
-    ("`configure`", "nothing yet"),
+    ("`configure`", "webhook endpoints and their secrets"),
 )
 
 
