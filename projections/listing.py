@@ -17,12 +17,13 @@ from projections.attention import DEFERRED, PAUSED
 from projections.attention_queries import of_cause
 from projections.moments import microseconds
 from projections.orders import awaited, incomplete, rehearsed
-from projections.search_queries import candidates, having, matching
+from projections.search_queries import candidates, has_words, having
 from projections.search_words import words_in
 from projections.tables import indexable
 from projections.viewset import ViewSet
 
-SCANNED = 10_000
+_FIRST_SCANNED = 500
+SCANNED = 8_000
 """Orders that one page goes through at most for words that many orders have."""
 
 _LARGEST = 1 << 63
@@ -129,7 +130,7 @@ def conditions(
         *_within(filters, tables.orders.c.created),
         *of_cause(tables, filters.attention, filters.plugin, filters.code),
         *sought.fulfilled,
-        *([having(tables, sought.common)] if sought.common else []),
+        *([has_words(tables, sought.common)] if sought.common else []),
     ]
 
 
@@ -222,7 +223,7 @@ def _by_cause(tables: ViewSet, asked: Asked, sought: _Sought) -> Select[Any]:
     )
     further = [*_equal(tables, filters, sought), *sought.fulfilled]
     if sought.common:
-        further.append(having(tables, sought.common))
+        further.append(has_words(tables, sought.common))
     if further:
         query = query.join(tables.orders, orders.place == rows.order_place).where(*further)
     return _from(query, rows.created, rows.order_place, asked.cursor)
@@ -249,19 +250,20 @@ def _scanned(
     connection: Connection, tables: ViewSet, query: Select[Any], sought: _Sought, asked: Asked
 ) -> Keys:
     """Goes through so many orders and no more, so that no page takes long."""
-    scanned = query.limit(SCANNED).subquery()
-    words = tables.words.c
-    fitting = (
-        select(scanned.c.created, scanned.c.place)
-        .join(tables.words, words.place == scanned.c.place)
-        .where(*matching(words.words, sought.common))
-        .order_by(scanned.c.created.desc(), scanned.c.place.desc())
-    )
-    page = _page(connection, fitting, asked)
-    if page.following is not None:
-        return page
-    end = connection.execute(query.offset(SCANNED - 1).limit(1)).one_or_none()
-    return Keys(page.places, None if end is None else _cursor(*end))
+    found: list[tuple[int, int]] = []
+    scanned, some = 0, _FIRST_SCANNED
+    while True:
+        rows = connection.execute(query.limit(some).offset(scanned)).tuples().all()
+        fitting = having(connection, tables, sought.common, [place for _, place in rows])
+        found += [row for row in rows if row[1] in fitting]
+        scanned += len(rows)
+        if len(found) > asked.limit:
+            shown = found[: asked.limit]
+            return Keys([place for _, place in shown], _cursor(*shown[-1]))
+        if len(rows) < some or scanned >= SCANNED:
+            following = _cursor(*rows[-1]) if len(rows) == some else None
+            return Keys([place for _, place in found], following)
+        some = min(2 * some, SCANNED - scanned)
 
 
 def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:

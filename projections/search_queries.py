@@ -14,6 +14,8 @@ from projections.viewset import ViewSet
 MOST_CANDIDATES = 4_000
 """Words that more orders have are looked for by date: of those, every page finds some."""
 
+_MOST_BEGUN = 8
+"""Words that begin alike and are looked for one by one."""
 _PAST_ALL = "\U0010ffff"
 _PATIENCE_MS = 20
 """PostgreSQL collects all orders of a word before it shows one: it stops where they are many."""
@@ -38,42 +40,83 @@ def candidates(
     return member.params(candidates=listed(places, dialect))
 
 
-def having(tables: ViewSet, words: Sequence[str]) -> ColumnElement[bool]:
+def has_words(tables: ViewSet, words: Sequence[str]) -> ColumnElement[bool]:
     """Whether an order has all the words, as its row says."""
     rows = tables.words.c
-    return exists().where(rows.place == tables.orders.c.place, *matching(rows.words, words))
+    return exists().where(rows.place == tables.orders.c.place, *_matching(rows.words, words))
 
 
-def matching(column: ColumnElement[str], words: Sequence[str]) -> list[ColumnElement[bool]]:
+def having(
+    connection: Connection, tables: ViewSet, words: Sequence[str], places: Sequence[int]
+) -> set[int]:
+    """Those of the places whose orders have all the words."""
+    rows = tables.words.c
+    member = member_of(rows.place, "places", rows.place.type, connection.dialect)
+    found = connection.execute(
+        select(rows.place).where(member, *_matching(rows.words, words)),
+        {"places": listed(places, connection.dialect)},
+    )
+    return set(found.scalars())
+
+
+def _matching(column: ColumnElement[str], words: Sequence[str]) -> list[ColumnElement[bool]]:
     """Each of the words, the last one as the beginning of one."""
     last = len(words) - 1
     return [has_word(column, word, begins=n == last) for n, word in enumerate(words)]
 
 
 def _from_fts(connection: Connection, tables: ViewSet, words: Sequence[str]) -> list[int] | None:
-    """By the last word if few orders have it, else by the others together."""
+    """All words at once where the last one begins few others; else by it, or by the others.
+
+    FTS5 shows one order after the other, and so is left as soon as there are too many; but it
+    would collect those of all words that begin alike before it shows one.
+    """
     *others, last = words
     name = tables.words.name
+    begun = _begun(connection, name, last)
+    if begun is not None:
+        return _matched(connection, name, others, begun) if begun else []
     places = _few(
         connection,
         f"SELECT doc FROM {name}_docs WHERE term >= ? AND term < ? LIMIT ?",  # noqa: S608 (our name)
         (last, last + _PAST_ALL, MOST_CANDIDATES + 1),
     )
     if places is None and others:
-        places = _few(
-            connection,
-            f"SELECT rowid FROM {name}_index WHERE {name}_index MATCH ? LIMIT ?",  # noqa: S608
-            (" AND ".join(f'"{word}"' for word in others), MOST_CANDIDATES + 1),
-        )
+        places = _matched(connection, name, others, ())
     if not places or not others:
         return places
-    rows = tables.words.c
-    member = member_of(rows.place, "candidates", rows.place.type, connection.dialect)
-    found = connection.execute(
-        select(rows.place).where(member, *matching(rows.words, words)),
-        {"candidates": listed(places, connection.dialect)},
+    return sorted(having(connection, tables, words, places))
+
+
+def _begun(connection: Connection, name: str, begin: str) -> list[str] | None:
+    """The words that begin so; None where they are many."""
+    found: list[str] = []
+    start = begin
+    while len(found) <= _MOST_BEGUN:
+        term = connection.exec_driver_sql(
+            f"SELECT term FROM {name}_docs WHERE term >= ? AND term < ? LIMIT 1",  # noqa: S608
+            (start, begin + _PAST_ALL),
+        ).scalar()
+        if term is None:
+            return found
+        found.append(term)
+        # Nothing that a word consists of comes before the digit 0: this is the next one's begin.
+        start = f"{term}0"
+    return None
+
+
+def _matched(
+    connection: Connection, name: str, words: Sequence[str], any_of: Sequence[str]
+) -> list[int] | None:
+    """Places of the orders that have all of `words`, and of `any_of` one, if there are any."""
+    sought = [f'"{word}"' for word in words]
+    if any_of:
+        sought.append("(" + " OR ".join(f'"{word}"' for word in any_of) + ")")
+    return _few(
+        connection,
+        f"SELECT rowid FROM {name}_index WHERE {name}_index MATCH ? LIMIT ?",  # noqa: S608
+        (" AND ".join(sought), MOST_CANDIDATES + 1),
     )
-    return list(found.scalars())
 
 
 def _few(connection: Connection, statement: str, given: tuple[Any, ...]) -> list[int] | None:
