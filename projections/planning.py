@@ -34,11 +34,10 @@ def tell_sqlite(table: Table, known: Mapping[str, str]) -> None:
 
     An index that is made anew is forgotten; SQLite goes by its guess then.
     """
+    into = "INSERT INTO sqlite_stat1 VALUES"
     statements = ["ANALYZE sqlite_master"]
-    statements += [
-        f"INSERT INTO sqlite_stat1 VALUES ('{table.name}', '{table.name}_{index}', '{sizes}')"
-        for index, sizes in known.items()
-    ]
+    for index, sizes in known.items():
+        statements.append(f"{into} ('{table.name}', '{table.name}_{index}', '{sizes}')")
     # Read anew by this connection; others read it with the tables.
     for statement in (*statements, "ANALYZE sqlite_master"):
         made = DDL(statement)  # type: ignore[no-untyped-call]
