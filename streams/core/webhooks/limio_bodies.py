@@ -151,10 +151,10 @@ def _entitlement(update: Update, _: _Personal, summary: bool) -> _Document:  # n
         **shown,
         "data": {
             "subscription": {"id": subscription, "reference": reference},
-            "granted": list(told.get("granted") or ()),
+            "granted": _texts(told.get("granted")),
             "ended": bool(told.get("ended")),
-            "grantId": told.get("grantId"),
-            "effectiveDate": told.get("effectiveDate"),
+            "grantId": text(told, "grantId"),
+            "effectiveDate": text(told, "effectiveDate"),
         },
     }
 
@@ -240,6 +240,11 @@ def _known(order: Mapping[str, Any], member: str) -> str | None:
     """The text that the latest step with such an output member handed on."""
     found = (text(output, member) for output in reversed(list(order["context"].values())))
     return next((one for one in found if one is not None), None)
+
+
+def _texts(found: Any) -> list[str]:
+    """A person may have handed in anything."""
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 
 
 def _is_pending(order: Mapping[str, Any]) -> bool:
