@@ -10,6 +10,7 @@ from rich.text import Text
 from waybill.cli.api_client import Api
 from waybill.cli.output import ReportedError, console, emit, json_option, plain, problem, table
 from waybill.cli.webhook_deliveries import deliveries, delivery, replay, test
+from waybill.cli.webhook_types import types
 from waybill.settings import load_settings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -23,7 +24,7 @@ def webhook() -> None:
     """Webhook endpoints, and what was sent to them."""
 
 
-for one in (test, deliveries, delivery, replay):
+for one in (test, deliveries, delivery, replay, types):
     webhook.add_command(one)
 
 
