@@ -16,13 +16,18 @@ from sqlalchemy import (
     Table,
     select,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.dml import Insert
+from sqlalchemy.types import TypeEngine
 
 # In this order: a BigInteger is an Integer, too.
-_TYPES = ((BigInteger, "int8"), (Integer, "int4"), (String, "text"), (LargeBinary, "bytea"))
+_TYPES: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
+    (BigInteger, "int8"),
+    (Integer, "int4"),
+    (String, "text"),
+    (LargeBinary, "bytea"),
+)
 
 
 class Load:
@@ -67,5 +72,4 @@ class Load:
 
 
 def _type_of(column: Column[Any]) -> str:
-    given = column.type.dialect_impl(postgresql.dialect())
-    return next(name for kind, name in _TYPES if isinstance(given, kind))
+    return next(name for kind, name in _TYPES if isinstance(column.type, kind))
