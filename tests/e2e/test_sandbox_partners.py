@@ -161,5 +161,13 @@ async def test_a_webhook_is_kept_byte_for_byte_with_its_headers(sandbox: Sandbox
     assert await sandbox.effects(key="e-1") == ["e-1"]
 
 
+async def test_a_webhook_that_failed_is_taken_when_it_comes_again(sandbox: Sandbox):
+    fault = {"partner": "webhooks", "mode": "status", "status": 410, "count": 1}
+    assert (await sandbox.call("POST", "/_faults", fault))[0] in {200, 201}
+    for status in (410, 200):
+        async with sandbox.http.post("/webhooks/s", data=b"{}", headers={"webhook-id": "e-2"}) as r:
+            assert r.status == status
+
+
 async def test_livez_is_a_sign_of_life(sandbox: Sandbox):
     assert await sandbox.call("GET", "/livez") == (200, {"status": "ok"})

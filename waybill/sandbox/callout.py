@@ -151,6 +151,11 @@ class Webhooks(_Plain):
         """The delivery's id."""
         return call.headers.get("webhook-id") or super().key_of(call)
 
+    def honours(self, call: Call) -> bool:
+        """Never: what failed is taken when it comes again, as by any receiver."""
+        del call
+        return False
+
     def state(self) -> dict[str, Any]:
         """What was received, oldest first."""
         return {"received": list(self._received)}
