@@ -14,6 +14,7 @@ from streams.app import build_app
 from streams.kafka.writer import Headers
 from waybill import clock
 from waybill.core import open_core
+from waybill.groups import PROJECTORS
 from waybill.publishing import published
 from waybill.running import Ending, run
 from waybill.serving import serve_probes
@@ -21,8 +22,6 @@ from waybill.settings import Settings
 from waybill.worker import DRAIN_S, work
 
 log = logging.getLogger(__name__)
-
-PROJECTORS = "waybill-projector"
 
 
 def run_worker(settings: Settings) -> int:

@@ -21,14 +21,13 @@ from streams.kafka.admin import check_topics
 from waybill import clock
 from waybill.core import Core, open_core
 from waybill.egress import allow_list
+from waybill.groups import WEBHOOKS
 from waybill.running import Ending, run
 from waybill.serving import serve_probes
 from waybill.settings import Settings
 from waybill.worker import DRAIN_S
 
 log = logging.getLogger(__name__)
-
-GROUP = "waybill-webhooks"
 
 
 def run_webhooks(settings: Settings) -> int:
@@ -43,7 +42,7 @@ async def _webhooks(settings: Settings, ending: Ending) -> None:
     connector = guarded_connector(allow_list(settings))
     sender = Sender(connector, book, clock.utc_now, clock.monotonic)
     dispatcher, reader = await _engine(core, book, sender, ending)
-    app = build_app(core.reader_settings(GROUP), {core.topics.order_updates: reader})
+    app = build_app(core.reader_settings(WEBHOOKS), {core.topics.order_updates: reader})
     probes = await serve_probes(settings.metrics, lambda: reader.ready)
     keeping = guarded(_housekeeping(core, book, dispatcher).run(), ending.fatal)
     dispatcher.start(ending.fatal)

@@ -28,6 +28,7 @@ from streams.app import build_app
 from streams.kafka.writer import LogWriter
 from waybill import clock, rules
 from waybill.core import Core, open_core
+from waybill.groups import WORKERS
 from waybill.running import Ending
 from waybill.serving import serve_probes
 from waybill.settings import Settings
@@ -35,7 +36,6 @@ from waybill.stage_keeping import StageKeeping
 
 log = logging.getLogger(__name__)
 
-GROUP = "waybill-worker"
 DRAIN_S = 3.0
 
 
@@ -73,7 +73,7 @@ async def _serve(parts: _Parts) -> None:
     intake, commands = _intake(parts, orchestrator), _commands(parts, orchestrator)
     topics = core.topics
     app = build_app(
-        core.reader_settings(GROUP),
+        core.reader_settings(WORKERS),
         {
             topics.orders: intake,
             topics.order_commands: commands,

@@ -17,6 +17,7 @@ from waybill.api.auth import Gate, Principal, Scope
 from waybill.api.checking import CommandChecks
 from waybill.api.controls import Controls
 from waybill.api.feeding import Feed
+from waybill.api.lags import Lags
 from waybill.api.metrics import ApiMetrics
 from waybill.api.problems import Kind
 from waybill.api.producing import Producer
@@ -40,6 +41,7 @@ class ApiServices:
     webhooks: WebhookServices
     plugins: Collection[str]
     kafka: Producer
+    lags: Lags
     configurations: Mapping[str, Configuration]
     gate: Gate
     topics: Topics

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from projections.feed import Happened, Wanted
+from projections.lag import StorePositions
 from projections.past import AsOf
 from projections.queries import KnownOrder, Matching, OrderFilters
 from projections.statistics_queries import Span
@@ -119,6 +120,9 @@ class Reading(Protocol):
         self, tenant: str, reference: str, cursor: str | None, limit: int
     ) -> Mapping[str, Any]:
         """A page of the events of its orders, the latest first."""
+
+    def positions(self) -> StorePositions:
+        """How far the store is with the log, and what was published and queued of it."""
 
     def happened(
         self, vector: Mapping[int, int], wanted: Collection[Wanted], limit: int

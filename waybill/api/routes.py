@@ -14,6 +14,7 @@ from waybill.api import (
 from waybill.api.auth import Scope
 from waybill.api.call import Answer, Header, Headers, Route
 from waybill.api.catalogue_routes import CATALOGUE
+from waybill.api.lag_routes import LAG
 from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
 from waybill.api.parts import KEY, LAST_EVENT_ID, ORDER_PART, SCHEMA_PARTS
@@ -369,6 +370,7 @@ ROUTES: tuple[Route, ...] = (
     *CATALOGUE,
     *WEBHOOKS,
     *STATISTICS,
+    *LAG,
     *SUBSCRIPTIONS,
     *_TENANT,
     *_REGISTRY,

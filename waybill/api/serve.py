@@ -24,6 +24,7 @@ from streams.core.intake import Intake
 from streams.core.sealing import TenantKeys
 from streams.core.sequence import Sequencer
 from streams.kafka.admin import Cluster
+from streams.kafka.lag import LagProbe
 from streams.topics import Topics
 from waybill import clock, rules
 from waybill.api.app import build_api
@@ -80,6 +81,7 @@ class _Parts:
 
     cluster: Cluster
     topics: Topics
+    lags: LagProbe
     gate: Gate
     intake: Intake
     checks: CommandChecks
@@ -99,8 +101,10 @@ def _parts(settings: Settings, store: Store) -> _Parts:
     taking = rules.intake(settings, registry, tenant_keys)
     secrets = SecretValues(os.environ)
     partners = PartnerSecrets(load_connections(settings), secrets)
+    cluster = _cluster(settings)
     return _Parts(
-        cluster=_cluster(settings),
+        cluster=cluster,
+        lags=LagProbe(cluster),
         topics=Topics(settings.topic_prefix),
         gate=Gate(keys, clock.utc_now, partners),
         intake=taking,
@@ -148,6 +152,7 @@ async def _serve(settings: Settings, parts: _Parts, ending: Ending) -> None:
             log.info("the API listens at %s", settings.http.url)
             await ending.wait()
     finally:
+        await parts.lags.close()
         await controls.close()
         await webhooks.endpoints.close()
         await webhooks.resolver.close()
@@ -182,6 +187,7 @@ def _services(
         webhooks=webhooks,
         plugins=parts.plugins,
         kafka=kafka,
+        lags=parts.lags,
         configurations={name: one.configuration for name, one in parts.sequencers.items()},
         gate=parts.gate,
         topics=parts.topics,

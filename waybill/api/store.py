@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from projections.feed import FeedQueries, Happened, Wanted
+from projections.lag import LagQueries
 from projections.queries import OrderFilters, Queries, conditions
 from projections.stage_states import StageStates
 from projections.statistics_queries import StatisticsQueries
@@ -17,7 +18,7 @@ from waybill.api.reading import Standing
 _AT_ONCE = 500
 
 
-class StoreReading(Queries, StatisticsQueries, SubscriptionQueries):
+class StoreReading(Queries, StatisticsQueries, SubscriptionQueries, LagQueries):
     """All that `Reading` asks for."""
 
     def __init__(self, store: Store) -> None:

@@ -1,6 +1,6 @@
 """The API over a real store that the real projector fills; only Kafka is stood in for."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ from streams.core.sealing import TenantKeys
 from streams.core.sequence import PluginFacts, Sequencer
 from streams.core.webhooks.egress import AllowList
 from streams.kafka.admin import Cluster
+from streams.kafka.lag import LagUnknownError, Standing, TopicReader
 from streams.topics import Topics
 from waybill.api import ApiServices, build_api
 from waybill.api.auth import ApiKey, Gate
@@ -91,6 +92,21 @@ class Controls:
         return self.held.get(tenant, {})
 
 
+@dataclass
+class Lags:
+    """Stands in for Kafka where it is asked how far its readers are."""
+
+    answers: dict[str, list[Standing]] = field(default_factory=dict)
+    asked: list[TopicReader] = field(default_factory=list)
+    reachable: bool = True
+
+    async def look(self, readers: Sequence[TopicReader]) -> dict[str, list[Standing]]:
+        if not self.reachable:
+            raise LagUnknownError("TimeoutError")
+        self.asked = list(readers)
+        return {reader.name: self.answers.get(reader.name, []) for reader in readers}
+
+
 class World:
     """The log of one partition, its projector, and what an API needs."""
 
@@ -111,6 +127,7 @@ class World:
             self.vault,
         )
         self.controls = Controls()
+        self.lags = Lags()
         self.endpoints = EndpointBook(Cluster("127.0.0.1:9"), "webhook-endpoints", self.tenant_keys)
         self.partners = PartnerSecrets(Connections({}), SecretValues({}))
         self.foreseen: list[Foreseen] | UnforeseenError = []
@@ -135,6 +152,7 @@ class World:
             ),
             plugins=("salesforceV3", "zuora"),
             kafka=self.orders,
+            lags=self.lags,
             configurations={"default": CONFIGURATION, "acme": CONFIGURATION},
             gate=Gate(self.keys, lambda: NOW, self.partners),
             topics=topics or Topics(),
