@@ -35,9 +35,9 @@ EXAMPLE: dict[str, Any] = {
             "duration_ms": {
                 "count": 1250,
                 "mean": 412.3,
-                "p50": 377.1,
-                "p95": 905.1,
-                "p99": 1870.3,
+                "p50": 362.0,
+                "p95": 861.1,
+                "p99": 1722.2,
             },
             "errors": [
                 {"plugin": "zuora", "kind": "contention", "code": "locked", "count": 38},
