@@ -147,7 +147,8 @@ def isolation(given: argparse.Namespace) -> dict[str, Any]:
             it.await_all(("one",))
             arrivals = [one for one in it.to.arrivals() if one.message not in warm]
             found = percentiles(latencies_ms(it.traffic, arrivals, ("one",)))
-            counted = faults(it.traffic, it.to.arrivals(), ("one",))
+            healthy = [one for one in it.to.arrivals() if one.endpoint == "one"]
+            counted = faults(it.traffic, healthy, ("one",))
             figures |= {f"healthy, {label}, {name} ms": value for name, value in found.items()}
             figures |= {f"{label}, {n}": v for n, v in counted._asdict().items()}
             figures[f"{label}, disabled"] = it.running.metric(
