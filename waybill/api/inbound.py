@@ -77,7 +77,11 @@ def _order(call: Call, told: ZuoraNotification, external_id: str) -> dict[str, A
 def _data(data: Any, names: set[str]) -> Any:
     """Sealed in the log, since nobody knows what is in it; what names the subscription is not."""
     if isinstance(data, dict):
-        data = {name: value for name, value in data.items() if value not in names}
+        data = {
+            name: value
+            for name, value in data.items()
+            if not (isinstance(value, str) and value in names)
+        }
     return data or None
 
 

@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 Parameters: TypeAlias = Mapping[str, str]
 
 _ORDER: Parameters = {"id": "$response.body#/id"}
-_FIRST: Parameters = {"id": "$response.body#/items/0/id"}
 _OF_ORDER = ("readOrder", "readTimeline", "readProcessEvents", "commandOrder", "listCommands")
+_SUBSCRIPTION: Parameters = {"reference": "$response.body#/subscriptionReference"}
+_OF_SUBSCRIPTION = ("readSubscription", "listSubscriptionOrders", "readSubscriptionTimeline")
 _OF_ENDPOINT = (
     *("readWebhookEndpoint", "updateWebhookEndpoint", "rotateWebhookSecret"),
     *("testWebhookEndpoint", "replayWebhookDeliveries", "deleteWebhookEndpoint"),
@@ -15,39 +16,19 @@ _OF_ENDPOINT = (
 _COMMAND: Parameters = {"id": "$response.body#/id"}
 
 _LINKS: Mapping[tuple[str, int], tuple[tuple[tuple[str, ...], Parameters], ...]] = {
-    ("submitOrder", 200): ((_OF_ORDER, _ORDER),),
-    ("submitOrder", 202): ((_OF_ORDER, _ORDER),),
-    ("listOrders", 200): ((_OF_ORDER, _FIRST),),
+    ("submitOrder", 200): ((_OF_ORDER, _ORDER), (_OF_SUBSCRIPTION, _SUBSCRIPTION)),
+    ("submitOrder", 202): ((_OF_ORDER, _ORDER), (_OF_SUBSCRIPTION, _SUBSCRIPTION)),
     ("notifyZuoraEvent", 202): ((_OF_ORDER, _ORDER),),
     ("synchroniseSubscription", 200): ((_OF_ORDER, {"id": "$response.body#/order"}),),
     ("synchroniseSubscription", 202): ((_OF_ORDER, {"id": "$response.body#/order"}),),
     ("commandOrder", 200): ((("readCommand",), _COMMAND),),
     ("commandOrder", 202): ((("readCommand",), _COMMAND),),
-    ("listCommands", 200): ((("readCommand",), _FIRST),),
     ("commandOrders", 202): (
         (("readBulk",), _COMMAND),
         (("readBulkByQuery",), {"bulk": "$response.body#/id"}),
     ),
     ("createWebhookEndpoint", 201): ((_OF_ENDPOINT, {"id": "$response.body#/id"}),),
-    ("listWebhookEndpoints", 200): ((_OF_ENDPOINT, _FIRST),),
     ("testWebhookEndpoint", 202): ((("readWebhookDelivery",), {"id": "$response.body#/delivery"}),),
-    ("listWebhookDeliveries", 200): ((("readWebhookDelivery", "replayWebhookDelivery"), _FIRST),),
-    ("listSubscriptions", 200): (
-        (
-            ("readSubscription", "listSubscriptionOrders", "readSubscriptionTimeline"),
-            {"reference": "$response.body#/items/0/reference"},
-        ),
-    ),
-    ("listObjects", 200): (
-        (
-            ("readObject", "readRelatedObjects"),
-            {
-                "service": "$request.path.service",
-                "path_type": "$request.path.path_type",
-                "id": "$response.body#/items/0/id",
-            },
-        ),
-    ),
     ("listSubjects", 200): ((("listVersions",), {"subject": "$response.body#/0"}),),
     ("listVersions", 200): (
         (

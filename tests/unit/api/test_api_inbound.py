@@ -69,6 +69,12 @@ async def test_a_notification_is_an_external_order_in_the_lane_of_its_subscripti
     assert world.orders.records[-1].key == b"default/SUB-1"
 
 
+async def test_what_zuora_tells_beside_may_be_of_any_kind(client: Any) -> None:
+    data = {"charges": [1], "more": {"a": None}, "number": TOLD["subscriptionID"]}
+    response = await client.post("/api/events/zuora", json={**TOLD, "data": data})
+    assert response.status == 202
+
+
 async def test_what_zuora_told_is_sealed_in_the_log(world: Any, client: Any) -> None:
     await client.post("/api/events/zuora", json=TOLD)
     order = world.accept(sent(world))
