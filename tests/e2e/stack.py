@@ -281,6 +281,7 @@ def running_stack(
         WAYBILL_DATA=str(folder / "data"),
         WAYBILL_HTTP=f"127.0.0.1:{free_port()}",
         WAYBILL_SANDBOX=sandbox,
+        WAYBILL_WEBHOOK_ALLOW=sandbox,
         WAYBILL_CONFIG=str(folder / "config.json"),
         WAYBILL_CONNECTIONS=str(folder / "connections.json"),
         WAYBILL_KEYS=str(folder / "keys.json"),

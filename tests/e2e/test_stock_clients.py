@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
+from standardwebhooks import Webhook
 
 from streams.core.webhooks.bodies import body_of
 from streams.core.webhooks.catalogue import types_of
@@ -108,6 +109,45 @@ async def test_webhooks_tell_of_a_new_order_whatever_fails_later(stack: Stack) -
             body = body_of(name, update, "full", None)
             body_model(name, "full").model_validate_json(body)
             assert not any(text.encode() in body for text in PERSONAL)
+
+
+def test_a_receiver_hears_of_an_order_and_of_the_step_that_failed_later(stack: Stack) -> None:
+    """Results of steps are published because the endpoint wants them."""
+    stack.start("webhooks")
+    stack.ready("webhooks")
+    receiver, wanted = f"{stack.sandbox}/webhooks/crm", ["accepted.*", "limio.*", "step.*"]
+    made = httpx.post(
+        f"{stack.url}/api/webhook-endpoints", json={"url": receiver, "events": wanted}
+    ).json()
+    stack.until(lambda: httpx.get(f"{stack.url}/api/webhook-endpoints/{made['id']}").is_success)
+    stack.fault("zuora", path="/v1/orders", status=400)
+    order = stack.submit(an_order())
+    assert stack.ended(order["id"])["status"] == "failed"
+    stack.mend()
+
+    def received() -> list[dict[str, Any]]:
+        return list(httpx.get(receiver).json()["items"])
+
+    stack.until(lambda: any(kind_of(one) == "limio.error" for one in received()))
+    told = received()
+    assert [kind_of(one) for one in told] == [
+        *("accepted.new", "limio.order_submitted", "step.succeeded", "step.failed", "limio.error"),
+    ]
+    for one in told:
+        body = json.loads(one["body"])
+        assert Webhook(made["secret"]).verify(one["body"], one["headers"]) == body
+        body_model(kind_of(one), "full").model_validate(body)
+        assert not any(text in one["body"] for text in PERSONAL)
+    error = json.loads(told[-1]["body"])
+    assert error["event"]["event"]["id"] == order["id"]
+    assert [one["name"] for one in error["pluginErrorOutput"]] == ["zuora"]
+    place = f"{stack.url}/api/webhook-endpoints/{made['id']}"
+    assert httpx.delete(place).is_success, "so that no results of steps come in between"
+
+
+def kind_of(delivery: dict[str, Any]) -> str:
+    headers = {name.lower(): value for name, value in delivery["headers"].items()}
+    return headers["waybill-event-type"]
 
 
 async def test_an_end_stands_on_its_own_topic_with_the_same_id(stack: Stack) -> None:

@@ -49,7 +49,7 @@ def _error(update: Update, personal: _Personal, summary: bool) -> _Document:  # 
     }
     if summary:
         return body
-    itself = {name: order[name] for name in ("id", "order_type", "external_id")}
+    itself = {name: order[name] for name in ("id", "order_type", "external_id", "mode")}
     document = {**_document(order, personal), **itself, "orderState": order["status"]}
     return {**body, "event": {**event, "event": document}}
 

@@ -214,6 +214,7 @@ class ErrorOrder(_Open):
     orderState: Status  # noqa: N815 - Limio's name
     order_type: str
     external_id: str | None
+    mode: Literal["production", "test"]
     orderItems: list[dict[str, Any]]  # noqa: N815 - Limio's name
 
 
