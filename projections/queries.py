@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 from projections import command_queries
 from projections.attention_queries import attention
 from projections.command_queries import pauses
+from projections.exporting import ExportedPage, exported
 from projections.listing import Asked, CursorError, Keys, OrderFilters, conditions, keys
 from projections.orders import incomplete
 from projections.past import AsOf, folded, paused_by, until
@@ -85,6 +86,13 @@ class Queries:
             by = _pauses(connection, tables, rows)
         shapes = [order_shape(order_of(row.state, row.value), by.get(row.place)) for row in rows]
         return {"items": shapes, "next": page.following}
+
+    def exported(
+        self, tenant: str, filters: OrderFilters, cursor: str | None, limit: int
+    ) -> ExportedPage:
+        """Flat rows of the orders that `orders` would show, at most `limit`."""
+        with self._store.reading() as (connection, tables):
+            return exported(connection, tables, Asked(tenant, filters, cursor, limit))
 
     def matching(
         self, tenant: str, filters: OrderFilters, cursor: str | None = None, limit: int = MOST

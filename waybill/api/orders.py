@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
+from projections.listing import OrderFilters
 from projections.past import NoSuchPastError
-from projections.queries import OrderFilters
 from waybill.api.call import Call, answered
 from waybill.api.masking import masked_entry, masked_order, masked_process_event
 from waybill.api.past import as_of, bad_as_of
@@ -21,11 +21,7 @@ Masked: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
 async def orders(call: Call) -> web.Response:
     """A page of the tenant's orders, the newest first."""
     query = call.query
-    filters = OrderFilters(
-        **query.model_dump(exclude={"from_", "to", "cursor", "limit", "min_offset"}),
-        since=query.from_,
-        until=query.to,
-    )
+    filters: OrderFilters = query.filters()
     try:
         page = await call.api.reader.ask(
             lambda reading: reading.orders(call.tenant, filters, query.cursor, query.limit)

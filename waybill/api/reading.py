@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from projections.feed import Happened, Wanted
 from projections.lag import StorePositions
+from projections.exporting import ExportedPage
 from projections.past import AsOf
 from projections.queries import KnownOrder, Matching, OrderFilters
 from projections.statistics_queries import Span
@@ -54,6 +55,11 @@ class Reading(Protocol):
 
     def order_as_of(self, tenant: str, order_id: str, as_of: AsOf) -> Mapping[str, Any] | None:
         """One order as it was; ValueError where that says nothing about its partition."""
+
+    def exported(
+        self, tenant: str, filters: OrderFilters, cursor: str | None, limit: int
+    ) -> ExportedPage:
+        """The next flat rows of the orders that `orders` would show."""
 
     def timeline(
         self, tenant: str, order_id: str, as_of: AsOf | None = None

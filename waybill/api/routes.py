@@ -12,6 +12,7 @@ from waybill.api import (
     submitting,
 )
 from waybill.api.auth import Scope
+from waybill.api.exporting import EXPORT
 from waybill.api.call import Answer, Header, Headers, Route
 from waybill.api.catalogue_routes import CATALOGUE
 from waybill.api.lag_routes import LAG
@@ -102,6 +103,7 @@ _ORDERS = (
             ),
         ),
     ),
+    EXPORT,
     Route(
         method="GET",
         path="/api/orders/{id}",

@@ -13,6 +13,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from projections.listing import OrderFilters
 from waybill.api.tokens import OFFSETS, ORDER_ID, TOKEN
 
 Status: TypeAlias = Literal[
@@ -356,8 +357,8 @@ class PastQuery(Reread):
     )
 
 
-class OrdersQuery(Reread):
-    """Which orders to list."""
+class OrdersFilter(Reread):
+    """Which orders."""
 
     external_id: str | None = None
     status: Status | None = None
@@ -384,6 +385,16 @@ class OrdersQuery(Reread):
         description="Words, the last one perhaps only begun: of ids, references, offers, products,"
         " plugins, errors, and of numbers that partners gave",
     )
+
+    def filters(self) -> OrderFilters:
+        """As the store takes them."""
+        plain = self.model_dump(exclude={"from_", "to", "cursor", "limit", "min_offset"})
+        return OrderFilters(**plain, since=self.from_, until=self.to)
+
+
+class OrdersQuery(OrdersFilter):
+    """Which orders to list."""
+
     cursor: str | None = Field(default=None, description="`next` of the page before")
     limit: int = Field(
         default=50, ge=1, le=200, description="At most; a page may hold fewer and have a next one"
