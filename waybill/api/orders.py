@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from projections.listing import OrderFilters
 from projections.past import NoSuchPastError
 from waybill.api.call import Call, answered
 from waybill.api.masking import masked_entry, masked_order, masked_process_event
@@ -21,7 +20,7 @@ Masked: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
 async def orders(call: Call) -> web.Response:
     """A page of the tenant's orders, the newest first."""
     query = call.query
-    filters: OrderFilters = query.filters()
+    filters = query.filters()
     try:
         page = await call.api.reader.ask(
             lambda reading: reading.orders(call.tenant, filters, query.cursor, query.limit)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from projections.exporting import ExportedPage
 from projections.feed import Happened, Wanted
 from projections.lag import StorePositions
-from projections.exporting import ExportedPage
 from projections.past import AsOf
 from projections.queries import KnownOrder, Matching, OrderFilters
 from projections.statistics_queries import Span

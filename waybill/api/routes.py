@@ -12,9 +12,9 @@ from waybill.api import (
     submitting,
 )
 from waybill.api.auth import Scope
-from waybill.api.exporting import EXPORT
 from waybill.api.call import Answer, Header, Headers, Route
 from waybill.api.catalogue_routes import CATALOGUE
+from waybill.api.exporting import EXPORT
 from waybill.api.lag_routes import LAG
 from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
