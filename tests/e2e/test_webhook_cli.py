@@ -85,5 +85,7 @@ async def test_deliveries_are_listed_shown_and_made_again(cli: Cli) -> None:
     assert await cli.run(*chosen, "--preview") == {"matched": 1, "replayed": 0}
     assert (await cli.run(*chosen, code=1))["code"] == "unconfirmed"
     assert (await cli.run(*chosen, "--yes"))["replayed"] == 1
+    example = (await cli.run("test", name, "--type", "order.failed", "--timeout", "0"))["request"]
+    assert example["body"]["type"] == example["headers"]["waybill-event-type"] == "order.failed"
     assert "webhook.test" in await cli.shown("deliveries")
     assert sent in await cli.shown("delivery", sent)

@@ -167,7 +167,7 @@ async def test_an_endpoint_that_deliveries_disabled_shows_and_comes_back(apis: A
     _, page = await api.ask("GET", "/api/attention")
     (cause,) = [one for one in page["items"] if one["kind"] == "webhook_endpoint"]
     assert (cause["plugin"], cause["code"], cause["needs_person"]) == (name, "gone", True)
-    status, problem = await api.ask("POST", f"{path}/test")
+    status, problem = await api.ask("POST", f"{path}/test", {})
     assert (status, problem["code"]) == (409, "endpoint_disabled")
 
     _, shown = await api.ask("PATCH", path, {"description": "still gone"})
@@ -185,11 +185,14 @@ async def test_a_test_is_a_delivery_that_can_be_read(apis: Apis) -> None:
     api = await apis.start()
     endpoint, other = await api.made(), await api.made()
     path = f"{PATH}/{endpoint['id']}"
-    sent = [await api.ask("POST", f"{path}/test", Idempotency_Key="k") for _ in range(2)]
+    sent = [await api.ask("POST", f"{path}/test", {}, Idempotency_Key="k") for _ in range(2)]
     assert sent[0] == sent[1]
     status, test = sent[0]
     assert (status, test["type"]) == (202, "webhook.test")
-    await api.ask("POST", f"{PATH}/{other['id']}/test")
+    await api.ask("POST", f"{PATH}/{other['id']}/test", {})
+
+    status, problem = await api.ask("POST", f"{path}/test", {"type": "order.complete"})
+    assert (status, problem["code"], problem["field"]) == (422, "unknown_event_type", "/type")
 
     _, page = await api.ask("GET", f"/api/webhook-deliveries?endpoint={endpoint['id']}")
     (delivery,) = page["items"]
@@ -207,7 +210,7 @@ async def test_replays_by_id_by_filter_and_by_time(apis: Apis) -> None:
     api = await apis.start()
     endpoint, other = await api.made(), await api.made()
     path = f"{PATH}/{endpoint['id']}"
-    _, test = await api.ask("POST", f"{path}/test")
+    _, test = await api.ask("POST", f"{path}/test", {})
     count = {"matched": 1, "replayed": 0}
     for chosen in (
         {"ids": [test["delivery"]]},
@@ -232,7 +235,7 @@ async def test_replays_by_id_by_filter_and_by_time(apis: Apis) -> None:
 async def test_another_tenants_endpoints_and_deliveries_are_not_there(apis: Apis) -> None:
     api = await apis.start()
     mine = await api.made()
-    _, test = await api.ask("POST", f"{PATH}/{mine['id']}/test")
+    _, test = await api.ask("POST", f"{PATH}/{mine['id']}/test", {})
     theirs = {"waybill_tenant": "acme"}
     assert (await api.ask("GET", PATH, **theirs))[1]["items"] == []
     assert (await api.ask("GET", "/api/webhook-deliveries", **theirs))[1]["items"] == []
@@ -242,7 +245,7 @@ async def test_another_tenants_endpoints_and_deliveries_are_not_there(apis: Apis
         ("PATCH", path, {"enabled": False}),
         ("DELETE", path, None),
         ("POST", f"{path}/secret", {}),
-        ("POST", f"{path}/test", None),
+        ("POST", f"{path}/test", {}),
         ("POST", f"{path}/replay", {"status": "failed"}),
         ("GET", delivery, None),
         ("POST", f"{delivery}/replay", None),
@@ -265,7 +268,7 @@ async def test_scopes(apis: Apis) -> None:
         ("GET", path, None, Scope.READ),
         ("PATCH", path, {}, Scope.CONFIGURE),
         ("POST", f"{path}/secret", {}, Scope.CONFIGURE),
-        ("POST", f"{path}/test", None, Scope.OPERATE),
+        ("POST", f"{path}/test", {}, Scope.OPERATE),
         ("POST", f"{path}/replay", {"status": "failed"}, Scope.OPERATE),
         ("GET", "/api/webhook-deliveries", None, Scope.READ),
         ("DELETE", path, None, Scope.CONFIGURE),

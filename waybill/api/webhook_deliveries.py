@@ -2,25 +2,28 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
+import orjson
 from aiohttp import web
 
 from projections.webhooks.deliveries import Addition, Chosen, Deliveries, DeliveryFilters
 from streams.core import ids
 from streams.core.webhooks.bodies import body_of
+from streams.core.webhooks.endpoint import Endpoint
 from streams.core.webhooks.updates import Update
 from waybill.api.bodies import fitting, idempotency_key, json_of
 from waybill.api.call import Call, answered
 from waybill.api.problems import BAD_QUERY, FILTER_MISSING, ApiProblem, not_found
+from waybill.api.webhook_endpoints import check_types
 from waybill.api.webhook_problems import ENDPOINT_DISABLED
-from waybill.api.webhook_shapes import WebhookReplayBody
+from waybill.api.webhook_shapes import TEST, WebhookReplayBody, WebhookTestBody
 from waybill.api.webhook_states import endpoint_states, is_disabled
 from waybill.api.webhook_writing import endpoint_of
+from waybill.webhook_examples import webhook_examples
 
 _T = TypeVar("_T")
-
-TEST = "webhook.test"
 
 _DELIVERY = re.compile("del_[0-9a-f]{32}")
 
@@ -76,7 +79,9 @@ async def replay_many(call: Call) -> web.Response:
 
 
 async def test(call: Call) -> web.Response:
-    """Sends `webhook.test`, whatever types the endpoint wants."""
+    """Sends `webhook.test`, or the example of a type, whatever types the endpoint wants."""
+    body: WebhookTestBody = fitting(WebhookTestBody, await json_of(call.request))
+    check_types((body.type,), "/type")
     endpoint = endpoint_of(call, call.part("id"))
     if is_disabled(endpoint, (await endpoint_states(call)).get(endpoint.id)):
         raise ApiProblem(
@@ -85,17 +90,15 @@ async def test(call: Call) -> web.Response:
     services = call.api.services
     key = idempotency_key(call.request) or services.random_bytes(16).hex()
     message = "msg_" + ids.derived_uuid("webhook-test", endpoint.id, key).replace("-", "")
-    told = {"endpoint": endpoint.id, "description": endpoint.description}
-    update = Update(message, TEST, call.tenant, endpoint.id, services.now(), told)
     addition = Addition(
         tenant=call.tenant,
         endpoint=endpoint.id,
         message=message,
-        type=TEST,
-        body=body_of(TEST, update, "full", None),
+        type=body.type,
+        body=_example(body.type, endpoint, services.now()),
     )
     name = await _ask(call, lambda found: found.add(addition, services.now()))
-    return answered({"delivery": name, "message": message, "type": TEST}, status=202)
+    return answered({"delivery": name, "message": message, "type": body.type}, status=202)
 
 
 def _delivery_id(call: Call) -> str:
@@ -103,6 +106,13 @@ def _delivery_id(call: Call) -> str:
     if _DELIVERY.fullmatch(name) is None:
         raise not_found("the delivery")
     return name
+
+
+def _example(name: str, endpoint: Endpoint, now: datetime) -> bytes:
+    if name != TEST:
+        return orjson.dumps(webhook_examples()[name][endpoint.payload])
+    told = {"endpoint": endpoint.id, "description": endpoint.description}
+    return body_of(name, Update("", name, endpoint.tenant, endpoint.id, now, told), "full", None)
 
 
 async def _ask(call: Call, question: Callable[[Deliveries], _T]) -> _T:

@@ -178,16 +178,21 @@ def _sealer(call: Call) -> Sealer:
     return Sealer(keys, call.api.services.random_bytes)
 
 
-async def _check(
-    call: Call, url: str | None, events: Collection[str], headers: Collection[str]
-) -> None:
-    for pattern, near in unknown_patterns(events).items():
+def check_types(patterns: Collection[str], field: str) -> None:
+    """A 422 problem where one of them means no type of webhook."""
+    for pattern, near in unknown_patterns(patterns).items():
         raise ApiProblem(
             UNKNOWN_EVENT_TYPE,
             f"{pattern!r} is no type of webhook, and no pattern of one",
             f"did you mean {near!r}?" if near else "see /api/webhook-types",
-            "/events",
+            field,
         )
+
+
+async def _check(
+    call: Call, url: str | None, events: Collection[str], headers: Collection[str]
+) -> None:
+    check_types(events, "/events")
     names = [name.lower() for name in headers]
     for name in names:
         if name.startswith(_RESERVED) or name in _OURS or names.count(name) > 1:

@@ -83,6 +83,8 @@ WITH_SECRET: dict[str, Any] = {
 
 DELETED: dict[str, Any] = {"id": _ID, "deleted": True}
 
+TESTS: dict[str, Any] = {"webhook.test": {}, "an example": {"type": "order.failed"}}
+
 TEST: dict[str, Any] = {"delivery": _DELIVERY, "message": _MESSAGE, "type": "webhook.test"}
 
 DELIVERY: dict[str, Any] = {

@@ -168,9 +168,11 @@ _ENDPOINTS = (
         handler=webhook_deliveries.test,
         parts=ENDPOINT_PART,
         id="testWebhookEndpoint",
-        summary="Send `webhook.test` to an endpoint",
+        summary="Send `webhook.test` to an endpoint, or the example of a type",
         tag=_TAG,
         scope=Scope.OPERATE,
+        body=shapes.WebhookTestBody,
+        body_examples=examples.TESTS,
         headers=_TEST_KEY,
         answers=(
             Answer(
@@ -180,7 +182,13 @@ _ENDPOINTS = (
                 example=examples.TEST,
             ),
         ),
-        problems=(problems.NOT_FOUND, refused.ENDPOINT_DISABLED, *_READING),
+        problems=(
+            *_BODY,
+            refused.UNKNOWN_EVENT_TYPE,
+            problems.NOT_FOUND,
+            refused.ENDPOINT_DISABLED,
+            *_READING,
+        ),
     ),
     Route(
         method="POST",

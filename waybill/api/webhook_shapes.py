@@ -11,6 +11,7 @@ from waybill.api.shapes import Moment
 MOST_IN_FLIGHT = 100
 MOST_PER_S = 10_000
 DAY_S = 86_400
+TEST = "webhook.test"
 LONGEST_OVERLAP_S = 30 * DAY_S
 
 EndpointId: TypeAlias = Annotated[str, Field(pattern=r"^whe_[0-9a-f]{32}$")]
@@ -159,12 +160,22 @@ class WebhookEndpointDeleted(_Shape):
     deleted: Literal[True]
 
 
+class WebhookTestBody(_Shape):
+    """What to try the endpoint with."""
+
+    type: str = Field(
+        default=TEST,
+        max_length=100,
+        description="`webhook.test`, or any other type: then its example is sent",
+    )
+
+
 class WebhookTestView(_Shape):
     """A test on its way: read the delivery to see what came of it."""
 
     delivery: DeliveryId
     message: MessageId
-    type: Literal["webhook.test"]
+    type: str
 
 
 class WebhookDeliveryView(_Shape):

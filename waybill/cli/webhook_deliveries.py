@@ -32,6 +32,7 @@ def _filtered(command: Any) -> Any:
 
 @click.command()
 @click.argument("endpoint_id", metavar="ID")
+@click.option("--type", "type_", metavar="TYPE", help="Send the example of this type instead.")
 @click.option(
     "--timeout",
     type=click.FloatRange(0),
@@ -40,10 +41,11 @@ def _filtered(command: Any) -> Any:
     help="Seconds to wait for the first attempt; 0 does not wait.",
 )
 @json_option
-def test(endpoint_id: str, *, timeout: float, json_output: bool) -> None:
+def test(endpoint_id: str, *, type_: str | None, timeout: float, json_output: bool) -> None:
     """Send `webhook.test` to an endpoint, and show what came of it."""
+    body = {} if type_ is None else {"type": type_}
     with Api(load_settings()) as api:
-        sent = api.post(f"/webhook-endpoints/{endpoint_id}/test", {})
+        sent = api.post(f"/webhook-endpoints/{endpoint_id}/test", body)
         path, until = f"/webhook-deliveries/{sent['delivery']}", clock.monotonic() + timeout
         found = api.get(path)
         while not found["attempts"] and clock.monotonic() < until:
