@@ -1,7 +1,7 @@
 """Deliveries in the store, on both databases: what the API is told, replays, upkeep, races."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +12,7 @@ from projections.queries import CursorError
 from projections.store import Store
 from projections.tables import place_of
 from projections.webhooks.deliveries import Addition, Deliveries, DeliveryFilters, delivery_id
+from projections.webhooks.heads import hold
 from projections.webhooks.queue import (
     AnotherSenderError,
     Arrivals,
@@ -263,3 +264,19 @@ def test_no_lane_stands_still_whatever_happens_at_the_same_time(filled: Filled) 
     while filled.due("whe_a"):
         filled.end_all(DELIVERED, "whe_a")
     assert filled.api.count("t", DeliveryFilters(status=DELIVERED)) == rounds
+
+
+def test_whoever_changes_a_queue_waits_for_the_one_who_holds_it(filled: Filled) -> None:
+    filled.arrive("order-1", "whe_a")
+    works = (
+        lambda: filled.arrive("order-1", "whe_a"),
+        lambda: filled.end_all(DELIVERED, "whe_a"),
+        lambda: filled.api.replay("t", DeliveryFilters(), NOW),
+    )
+    with ThreadPoolExecutor(len(works)) as pool:
+        with filled.store.writer.begin() as connection:
+            hold(connection)
+            waiting = [pool.submit(work) for work in works]
+            assert wait(waiting, timeout=0.3).done == set()
+        for work in waiting:
+            work.result()
