@@ -4,13 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
 from difflib import get_close_matches
-from typing import get_args
 
 from aiohttp import web
 
 from projections.feed import Wanted
-from schemas.events import CommandReceived, Decision, OrderAccepted, Result
 from waybill.api.call import Call
+from waybill.api.feed_shapes import TYPES
 from waybill.api.feeding import Follower
 from waybill.api.problems import BAD_HEADER, BAD_QUERY, TOO_MANY, ApiProblem
 from waybill.api.tokens import parse_vector, vector_text
@@ -19,10 +18,6 @@ MOST_STREAMS = 1_000
 PATIENCE_S = 30.0
 """A reader who takes nothing for so long is let go; it can come back with its last id."""
 
-TYPES = tuple(
-    kind.__name__
-    for kind in (OrderAccepted, CommandReceived, *get_args(Result), *get_args(Decision))
-)
 _RETRY_MS = 1000
 
 

@@ -1,8 +1,17 @@
 """What a stream of events can be asked for."""
 
+from typing import get_args
+
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.events import CommandReceived, Decision, OrderAccepted, Result
 from waybill.api.tokens import ORDER_ID
+
+TYPES = tuple(
+    kind.__name__
+    for kind in (OrderAccepted, CommandReceived, *get_args(Result), *get_args(Decision))
+)
+_SOME = f"({'|'.join(TYPES)})"
 
 
 class FeedQuery(BaseModel):
@@ -17,6 +26,7 @@ class FeedQuery(BaseModel):
         default=None,
         max_length=1000,
         description="Those of these types, by commas, for instance `OrderCompleted,OrderFailed`",
+        json_schema_extra={"pattern": f"^{_SOME}(,{_SOME})*$"},
     )
     stage: str | None = Field(
         default=None, max_length=255, description="Those about steps of this plugin"

@@ -31,6 +31,7 @@ from waybill.api.problems import (
 from waybill.api.shapes import NoQuery, ProblemDocument, Reread
 
 _REF = "#/components/schemas/{model}"
+_ORDER = "#/components/schemas/Order"
 _APPLIED = {
     "Waybill-Applied": {
         "description": "The offsets that the views had applied, `partition:offset` by commas",
@@ -276,7 +277,7 @@ def _order_body() -> dict[str, Any]:
         "description": f"The order, at most {MAX_ORDER_BYTES} bytes. Members that are not listed"
         " are kept and handed to the plugins.",
         "content": {
-            JSON: {"schema": ORDER, "example": examples.SUBMISSION},
+            JSON: {"schema": {"$ref": _ORDER}, "example": examples.SUBMISSION},
             _AVRO: {"schema": {"type": "string", "format": "binary"}},
         },
     }
@@ -288,4 +289,4 @@ def _schemas(routes: Iterable[Route]) -> _Schemas:
         models += [(a.shape, "serialization") for a in route.answers if isinstance(a.shape, type)]
         models += [] if route.body is None else [(route.body, "validation")]
     references, found = models_json_schema(list(dict.fromkeys(models)), ref_template=_REF)
-    return _Schemas(found["$defs"], references)
+    return _Schemas({"Order": ORDER, **found["$defs"]}, references)

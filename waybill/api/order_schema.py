@@ -17,12 +17,14 @@ _SUBSCRIPTION: Mapping[str, Any] = {
     "anyOf": [
         {"type": ["string", "null"], "maxLength": MAX_REFERENCE},
         {"type": "object"},
-        {"type": "array"},
+        {"type": "array", "items": {"type": ["string", "object"]}},
     ],
     "examples": ["H4T6PL9WQ2ZC", {"reference": "H4T6PL9WQ2ZC"}],
 }
 
 ORDER: Mapping[str, Any] = {
+    "title": "Order",
+    "description": "An order to be submitted. Further members are kept and handed to the plugins.",
     "type": "object",
     "properties": {
         "external_id": {
@@ -41,7 +43,10 @@ ORDER: Mapping[str, Any] = {
             "default": False,
             "description": "Answer with how it went",
         },
-        "mode": {"enum": ["production", "test", "", None], "default": "production"},
+        "mode": {
+            "anyOf": [{"type": "string", "enum": ["production", "test"]}, {"type": "null"}],
+            "default": "production",
+        },
         "forSubscription": _SUBSCRIPTION,
         "effectiveDate": {
             "type": ["string", "null"],
