@@ -42,6 +42,27 @@ class Api:
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 
+    def lines(self, path: str, **query: str | int | None) -> Iterator[dict[str, Any]]:
+        """The objects of a stream of JSON lines; one that breaks off ends with a problem."""
+        given = {name: value for name, value in query.items() if value is not None}
+        begun = False
+        try:
+            with self._client.stream(
+                "GET", path, params=given, timeout=_STREAM_TIMEOUT
+            ) as response:
+                if response.is_error:
+                    response.read()
+                    _answer(response)
+                begun = True
+                for line in response.iter_lines():
+                    yield json.loads(line)
+        except httpx.TransportError as error:
+            if not begun:
+                raise self._unreachable(error) from None
+            detail = f"the API broke off in the middle: {str(error) or type(error).__name__}"
+            remedy = "look at /readyz, and begin again"
+            raise ReportedError(problem("incomplete", detail, remedy), exit_code=3) from None
+
     def post(
         self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:

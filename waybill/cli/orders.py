@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
@@ -9,11 +11,13 @@ from rich.live import Live
 
 from waybill import clock
 from waybill.cli.api_client import Api
+from waybill.cli.export import FORMATS, export
 from waybill.cli.output import ReportedError, console, emit, json_option, plain, problem
 from waybill.cli.timeline import ENDS, entry_line, order_view, orders_table
 from waybill.settings import load_settings
 
 _POLL_S = 0.2
+_SHOWN = 50
 _UNSUCCESSFUL = frozenset({"failed", "cancelled"})
 
 _timeout = click.option(
@@ -50,19 +54,25 @@ def submit(file: BinaryIO, *, wait: bool, follow: bool, timeout: float, json_out
 @click.command()
 @click.argument("order_id", metavar="ID")
 @click.option("--follow", is_flag=True, help="Go on until the order's end.")
+@click.option("--as-of", metavar="PLACE", help="As it was at a token, an offset or a time.")
 @_timeout
 @json_option
-def order(order_id: str, *, follow: bool, timeout: float, json_output: bool) -> None:
+def order(
+    order_id: str, *, follow: bool, as_of: str | None, timeout: float, json_output: bool
+) -> None:
     """Show one order: its steps, callouts and errors.
 
     ID is the order's id, its reference or its external id.
     """
     with Api(load_settings()) as api:
         found = api.order_id(order_id)
+        if follow and as_of is not None:
+            raise click.UsageError("--follow shows what happens, --as-of what was: choose one.")
         if follow:
             _show_growing(api, found, None, timeout, json_output=json_output)
         else:
-            _show_order(api, api.get(f"/orders/{found}"), json_output=json_output)
+            shown = api.get(f"/orders/{found}", as_of=as_of)
+            _show_order(api, shown, json_output=json_output, as_of=as_of)
 
 
 @click.command()
@@ -75,18 +85,46 @@ def order(order_id: str, *, follow: bool, timeout: float, json_output: bool) -> 
 @click.option("--code", help="Orders with this code as the cause.")
 @click.option("--from", "from_", metavar="TIME", help="Created at or after, ISO 8601 with offset.")
 @click.option("--to", metavar="TIME", help="Created before, ISO 8601 with offset.")
-@click.option("--search", "q", metavar="TEXT", help="Part of an id, reference or owner.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many.")
+@click.option("--error-code", help="Orders that this code stopped or delays.")
+@click.option("--subscription", help="Orders about the subscription of this reference.")
+@click.option("--lane", help="Orders of this lane, which wait for each other.")
+@click.option("--mode", type=click.Choice(["production", "test"]), help="Orders of this mode.")
+@click.option(
+    "--search", "q", metavar="TEXT", help="Words of ids, names, errors, numbers of partners."
+)
+@click.option(
+    "--limit", type=click.IntRange(1), help="How many; 50 where they are shown, else all."
+)
 @click.option("--follow", is_flag=True, help="Go on with every event of such orders.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", *FORMATS]),
+    default="table",
+    show_default=True,
+    help="All but a table are flat rows; parquet needs the extra `parquet`.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to, of jsonl, csv and parquet.",
+)
 @json_option
-def orders(*, limit: int, follow: bool, json_output: bool, **filters: str | None) -> None:
-    """List orders, the newest first."""
-    filters["from"] = filters.pop("from_")
+def orders(
+    *, form: str, output: Path | None, follow: bool, json_output: bool, **filters: Any
+) -> None:
+    """List orders, the newest first, or export them."""
+    limit, filters["from"] = filters.pop("limit"), filters.pop("from_")
+    exports = form != "table"
+    if (exports and (follow or json_output)) or (output is not None and not exports):
+        raise click.UsageError("--format with --output stands alone; --follow and --json do, too.")
     with Api(load_settings()) as api:
-        if follow:
+        if exports:
+            export(islice(api.lines("/orders/export", **filters), limit), form, output)
+        elif follow:
             _follow_orders(api, filters, json_output=json_output)
         else:
-            found = list(_pages(api, filters, limit))
+            found = list(_pages(api, filters, limit or _SHOWN))
             if json_output:
                 emit({"items": found})
             elif found:
@@ -103,10 +141,12 @@ def _show_answer(answer: dict[str, Any], *, json_output: bool) -> None:
     click.echo(f"Watch it with: waybill order {plain(answer['id'])} --follow")
 
 
-def _show_order(api: Api, order: dict[str, Any], *, json_output: bool) -> None:
-    timeline = api.get(f"/orders/{order['id']}/timeline")["items"]
+def _show_order(
+    api: Api, order: dict[str, Any], *, json_output: bool, as_of: str | None = None
+) -> None:
+    timeline = api.get(f"/orders/{order['id']}/timeline", as_of=as_of)["items"]
     if json_output:
-        events = api.get(f"/orders/{order['id']}/process-events")
+        events = api.get(f"/orders/{order['id']}/process-events", as_of=as_of)
         emit({**order, "timeline": timeline, "process_events": events})
     else:
         console().print(order_view(order, timeline))
