@@ -25,3 +25,20 @@ class Cursor(NamedTuple):
         if found is None:
             raise ValueError("the cursor is not one that this API gave out")
         return cls(int(found[1]), int(found[2]))
+
+
+class OwnerCursor(NamedTuple):
+    """Behind this owner, in their order."""
+
+    owner: str
+
+    def __str__(self) -> str:
+        return base64.urlsafe_b64encode(self.owner.encode()).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The cursor; ValueError where the text is none that was handed out."""
+        owner = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        if not owner or "\x00" in owner:
+            raise ValueError("the cursor is not one that this API gave out")
+        return cls(owner)

@@ -197,6 +197,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
 
 async def _let_go(app: web.Application) -> None:
     """Whoever waits is answered now, and streams end: their readers come back elsewhere."""
+    app[API].closing.set()
     app[API].feed.release()
     app[API].watch.release()
 

@@ -1,5 +1,6 @@
 """What a route is, what its handler gets, and what the application is made of."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -62,6 +63,7 @@ class Api:
     openapi: bytes
     log_end: Mapping[int, int] | None = None
     caught_up: bool = False
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from waybill.api.shapes import Moment, OrderId, OrderOutcome, Reread, Status
+from waybill.api.subscription_shapes import SubscriptionStatus
 
 _Reference = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 
@@ -86,12 +87,12 @@ class LimioObject(_Shape):
     """An object in Limio's envelope."""
 
     id: str
-    record_type: Literal["order", "event", "process_event"]
+    record_type: Literal["order", "event", "process_event", "subscription", "customer"]
     service: Literal["limio"]
-    status: Status
+    status: Status | SubscriptionStatus
     owner: str
-    customer: None
-    ref: OrderId | None = Field(description="The order that it belongs to")
+    customer: str | None = Field(description="The customer that has the subscription: its owner")
+    ref: OrderId | None = Field(description="The order that it belongs to, or that opened it")
     reference: str
     name: str
     mode: Literal["production", "test"]
@@ -101,7 +102,7 @@ class LimioObject(_Shape):
 
 
 class ObjectsPage(_Shape):
-    """A page of objects, the newest first."""
+    """A page of objects, the newest first; customers by their owner."""
 
     items: list[LimioObject]
     queryMore: str | None = Field(  # noqa: N815 - Limio's name
@@ -110,7 +111,7 @@ class ObjectsPage(_Shape):
 
 
 class RelatedObjects(_Shape):
-    """All objects that belong to the same order."""
+    """All objects that belong to the same order, subscription or customer."""
 
     items: list[LimioObject]
 
@@ -122,9 +123,9 @@ class ObjectsQuery(Reread):
     queryMore: str | None = Field(  # noqa: N815 - Limio's name
         default=None, description="`queryMore` of the page before"
     )
-    status: Status | None = None
-    order_type: str | None = None
-    external_id: str | None = None
+    status: Status | SubscriptionStatus | None = None
+    order_type: str | None = Field(default=None, description="Of orders alone")
+    external_id: str | None = Field(default=None, description="Of orders alone")
     from_: Moment | None = Field(
         default=None, alias="from", description="Created at or after this moment"
     )

@@ -1,6 +1,7 @@
 """Limio's objects: orders, the events of their arrival, and their process events, in one envelope.
 
-All three carry the digits of their order in their ids, so that each leads to the others.
+All three carry the digits of their order in their ids, so that each leads to the others. What is
+kept of subscriptions and customers is told by `limio_kept`.
 """
 
 import re
@@ -13,12 +14,15 @@ from aiohttp import web
 
 from projections.process_events import process_event_id
 from projections.queries import OrderFilters
+from waybill.api import limio_kept
 from waybill.api.call import Call, answered
+from waybill.api.limio_kept import KeptType
 from waybill.api.masking import masked_order, masked_process_event
 from waybill.api.problems import BAD_QUERY, NOT_FOUND, ApiProblem, not_found
 from waybill.api.reading import Reading
 
 RecordType: TypeAlias = Literal["order", "event", "process_event"]
+"""Those that carry the digits of their order."""
 
 SERVICE = "limio"
 MESSAGE = "Order Received"
@@ -27,6 +31,10 @@ _TYPES: Mapping[str, RecordType] = {
     **dict.fromkeys(("order", "orders"), "order"),
     **dict.fromkeys(("event", "events"), "event"),
     **dict.fromkeys(("process", "process_event", "process_events"), "process_event"),
+}
+_KEPT: Mapping[str, KeptType] = {
+    **dict.fromkeys(("subscription", "subscriptions"), "subscription"),
+    **dict.fromkeys(("customer", "customers"), "customer"),
 }
 """Limio's path types, and the singular that its own users write."""
 _ID = re.compile(r"(order|event|process_event)-([0-9a-f]{32})(?:-([1-9][0-9]{0,5}))?")
@@ -50,6 +58,8 @@ class _Named:
 
 async def listed(call: Call) -> web.Response:
     """A page of objects, the newest first, without their data."""
+    if (kept := _kept_type(call)) is not None:
+        return answered(await limio_kept.listed(call, kept))
     query, record_type = call.query, _record_type(call)
     filters = OrderFilters(
         status=query.status,
@@ -72,6 +82,8 @@ async def listed(call: Call) -> web.Response:
 
 async def one(call: Call) -> web.Response:
     """One object with its data."""
+    if (kept := _kept_type(call)) is not None:
+        return answered(await limio_kept.one(call, kept))
     named = _named(call)
     order, document = await call.api.reader.ask(lambda reading: _order(call, reading, named))
     shown = {**_envelope(order, named.record_type, named.run)}
@@ -86,7 +98,9 @@ async def one(call: Call) -> web.Response:
 
 
 async def related(call: Call) -> web.Response:
-    """The other objects of the same order."""
+    """The other objects of the same order; the orders of a subscription, and who has it."""
+    if (kept := _kept_type(call)) is not None:
+        return answered({"items": await _related_to_kept(call, kept)})
     named = _named(call)
     order, _ = await call.api.reader.ask(lambda reading: _order(call, reading, named))
     runs = range(1, order["run"] + 1)
@@ -99,6 +113,18 @@ async def related(call: Call) -> web.Response:
     return answered({"items": [item for item in items if item["id"] != itself]})
 
 
+async def _related_to_kept(call: Call, kept: KeptType) -> list[dict[str, Any]]:
+    related = await limio_kept.related(call, kept)
+    if kept == "customer":
+        return related
+    orders = await limio_kept.orders_of(call, call.part("id"))
+    return [*related, *(_envelope(order, "order", 1) for order in orders)]
+
+
+def _kept_type(call: Call) -> KeptType | None:
+    return _KEPT.get(call.part("path_type")) if call.part("service") == SERVICE else None
+
+
 def _record_type(call: Call) -> RecordType:
     service, path_type = call.part("service"), call.part("path_type")
     found = _TYPES.get(path_type)
@@ -106,8 +132,8 @@ def _record_type(call: Call) -> RecordType:
         raise ApiProblem(
             NOT_FOUND,
             f"there are no objects of type {path_type[:80]!r} of the service {service[:80]!r} here",
-            "ask for /api/objects/limio/orders, /events or /process; customers, subscriptions and"
-            " payment methods are kept by the CRM and the billing system",
+            "ask for /api/objects/limio/orders, /events, /process, /subscriptions or /customers;"
+            " addresses and payment methods are kept by the CRM and the billing system",
         )
     return found
 

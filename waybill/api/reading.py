@@ -127,6 +127,12 @@ class Reading(Protocol):
     ) -> Mapping[str, Any]:
         """A page of the events of its orders, the latest first."""
 
+    def customers(self, tenant: str, cursor: str | None, limit: int) -> Mapping[str, Any]:
+        """A page of those who own subscriptions; ValueError for a cursor that is none of ours."""
+
+    def customer(self, tenant: str, owner: str) -> Mapping[str, Any] | None:
+        """What is known of one, or None where the tenant has nothing that they own."""
+
     def positions(self) -> StorePositions:
         """How far the store is with the log, and what was published and queued of it."""
 

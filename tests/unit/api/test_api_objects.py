@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas.events import StepFailed, StepSucceeded
+from schemas.events import MainPhaseCompleted, OrderCompleted, StepFailed, StepSucceeded
 from schemas.steps import ErrorKind, Failure
 from waybill.api import limio_shapes
 from waybill.api.auth import ApiKey, Scope, new_api_key
@@ -146,7 +146,11 @@ async def test_each_object_leads_to_the_others_of_its_order(
 async def test_what_is_not_there_or_not_kept_here_is_not_found(world: Any, client: Any) -> None:
     mine, theirs = world.accept(ORDER), world.accept(ORDER, "other")
     for path in (
-        "limio/customers",
+        "limio/address",
+        "limio/customers/nobody",
+        "limio/subscriptions/nobody",
+        "limio/subscriptions/nobody/related",
+        "limio/customers/nobody/related",
         "zuora/orders",
         f"limio/orders/order-{'0' * 32}",
         f"limio/orders/{theirs.order_id}",
@@ -164,3 +168,73 @@ async def test_a_cursor_that_is_none_of_ours_is_refused(client: Any) -> None:
     response = await client.get("/api/objects/limio/orders?queryMore=x")
     problem = await response.json()
     assert (response.status, problem["code"], problem["field"]) == (400, "bad_query", "queryMore")
+
+
+def opened(world: Any, name: str, owner: str) -> Any:
+    """A subscription whose order is completed."""
+    prepared = world.accept({**ORDER, "external_id": name, "owner": owner})
+    world.go_on(
+        prepared,
+        StepSucceeded(step="salesforceV3", attempt=1, output={"crmId": f"CRM-{owner}"}),
+        StepSucceeded(step="zuora", attempt=1, output={"accountNumber": f"A-{owner}"}),
+        MainPhaseCompleted(expected=3),
+        OrderCompleted(expected=4, completion="order complete"),
+    )
+    return prepared
+
+
+async def test_a_subscription_is_an_object_with_its_offers(world: Any, client: Any) -> None:
+    prepared = opened(world, "E-1", "id-1")
+    reference = prepared.subscription_reference
+    found = await read(client, f"subscriptions/{reference}")
+    limio_shapes.LimioObject.model_validate(found)
+    assert (found["record_type"], found["status"], found["ref"]) == (
+        *("subscription", "active", prepared.order_id),
+    )
+    data = found["data"]
+    assert (data["name"], data["start"], data["numbers"]["zuora"]) == (
+        *("Quarterly", "2026-03-01", {"accountNumber": "A-id-1"}),
+    )
+    assert [(one["data"]["offer"]["name"], one["data"]["end"]) for one in data["offers"]] == [
+        ("Quarterly", None)
+    ]
+    related = await read(client, f"subscription/{reference}/related")
+    limio_shapes.RelatedObjects.model_validate(related)
+    assert [(one["record_type"], one["id"]) for one in related["items"]] == [
+        ("customer", "id-1"),
+        ("order", prepared.order_id),
+    ]
+
+
+async def test_a_customer_is_what_its_subscriptions_tell(world: Any, client: Any) -> None:
+    one, other = (opened(world, name, "id-1") for name in ("E-1", "E-2"))
+    opened(world, "E-3", "id-2")
+    found = await read(client, "customers/id-1")
+    limio_shapes.LimioObject.model_validate(found)
+    assert found["data"] == {
+        "numbers": {"crmId": "CRM-id-1", "accountNumber": "A-id-1"},
+        "subscriptions": [other.subscription_reference, one.subscription_reference],
+        "orders": 2,
+    }
+    related = await read(client, "customer/id-1/related")
+    assert [item["id"] for item in related["items"]] == found["data"]["subscriptions"]
+    first = await read(client, "customers?limit=1")
+    last = await read(client, f"customers?limit=1&queryMore={first['queryMore']}")
+    limio_shapes.ObjectsPage.model_validate(last)
+    assert [item["id"] for item in (*first["items"], *last["items"])] == ["id-1", "id-2"]
+    assert last["queryMore"] is None
+
+
+async def test_subscriptions_are_listed_by_status_and_time(world: Any, client: Any) -> None:
+    references = [opened(world, f"E-{n}", "id-1").subscription_reference for n in range(2)]
+    page = await read(client, "subscriptions?status=active&limit=1")
+    more = await read(client, f"subscriptions?limit=1&queryMore={page['queryMore']}")
+    assert [one["id"] for one in (*page["items"], *more["items"])] == references[::-1]
+    assert (await read(client, "subscriptions?to=2026-03-01T10:00:00Z"))["items"] == []
+    for query in (
+        "subscriptions?order_type=new",
+        "customers?status=active",
+        "customers?queryMore=x",
+    ):
+        response = await client.get(f"/api/objects/limio/{query}")
+        assert (response.status, (await response.json())["code"]) == (400, "bad_query")
