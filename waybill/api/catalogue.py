@@ -8,11 +8,12 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from streams.core.webhooks.catalogue import TYPES
+from streams.core.webhooks.catalogue import TYPES, unknown_patterns
 from streams.core.webhooks.schemas import body_schema
 from streams.topics import Topics
 from waybill.api.asyncapi import asyncapi
-from waybill.api.call import JSON, Call
+from waybill.api.call import JSON, Call, answered
+from waybill.api.problems import NOT_FOUND, ApiProblem
 from waybill.webhook_examples import webhook_examples
 
 
@@ -53,6 +54,19 @@ class WebhookTypes(BaseModel):
 async def webhook_types(_: Call) -> web.Response:
     """Every type, with schemas and examples."""
     return web.Response(body=await asyncio.to_thread(_types), content_type=JSON)
+
+
+async def one_webhook_type(call: Call) -> web.Response:
+    """One type, with its schemas and examples."""
+    name = call.part("name")
+    if name not in TYPES:
+        near = unknown_patterns([name]).get(name)
+        raise ApiProblem(
+            NOT_FOUND,
+            "there is no type of webhook of that name",
+            f"did you mean {near!r}?" if near else "`GET /api/webhook-types` lists them",
+        )
+    return answered(webhook_type(name))
 
 
 async def asyncapi_document(call: Call) -> web.Response:

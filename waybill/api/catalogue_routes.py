@@ -2,10 +2,16 @@
 
 from waybill.api import catalogue, journeys, problems
 from waybill.api.auth import Scope
-from waybill.api.call import Answer, Route
+from waybill.api.call import Answer, Header, Route
+from waybill.api.parts import KEY
 
-_KEY = {"Idempotency-Key": "The same key again is the same event; without it, each is a new one"}
+_KEY = {
+    "Idempotency-Key": Header(
+        "The same key again is the same event; without it, each is a new one", KEY
+    )
+}
 _TRACE = {"traceparent": "W3C trace context; made where it is missing"}
+_NAME = {"name": {"type": "string", "pattern": r"^[a-z]+\.[a-z_]+$", "examples": ["order.failed"]}}
 _EVENTS = {
     "checkout": {
         "type": "checkout_initiated",
@@ -63,6 +69,25 @@ CATALOGUE: tuple[Route, ...] = (
                 example={"items": [catalogue.webhook_type("webhook.test")], "next": None},
             ),
         ),
+    ),
+    Route(
+        method="GET",
+        path="/api/webhook-types/{name}",
+        handler=catalogue.one_webhook_type,
+        id="readWebhookType",
+        summary="One type of webhook, with JSON Schemas and examples",
+        tag="webhooks",
+        scope=None,
+        parts=_NAME,
+        answers=(
+            Answer(
+                status=200,
+                description="The type",
+                shape=catalogue.WebhookType,
+                example=catalogue.webhook_type("webhook.test"),
+            ),
+        ),
+        problems=(problems.NOT_FOUND,),
     ),
     Route(
         method="GET",

@@ -49,6 +49,13 @@ async def test_all_types_are_there_with_schemas_that_their_examples_fit(client: 
         Draft202012Validator(one.schemas.full).validate(one.examples.full)
 
 
+async def test_one_type_is_there_by_itself(client: Any) -> None:
+    shown = await (await client.get("/api/webhook-types/order.failed")).json()
+    assert shown == catalogue.webhook_type("order.failed")
+    answer = await client.get("/api/webhook-types/order.fail")
+    assert (answer.status, (await answer.json())["remedy"]) == (404, "did you mean 'order.failed'?")
+
+
 async def test_the_asyncapi_document_holds_together(connect: Any) -> None:
     client = await connect(Topics("east."))
     document = await (await client.get("/api/asyncapi.json")).json()
