@@ -35,7 +35,7 @@ CATALOGUE: tuple[Route, ...] = (
         scope=Scope.SUBMIT,
         body=journeys.JourneyBody,
         body_examples=_EVENTS,
-        headers=_KEY | _TRACE,
+        headers={**_KEY, **_TRACE},
         answers=(
             Answer(
                 status=202,
