@@ -11,7 +11,10 @@ from waybill.reference.markdown import code, page, table
 
 _SCOPES = (
     ("`read`", "orders, timelines, process events, the configuration"),
-    ("`submit`", "orders and their previews, notifications and synchronisation"),
+    (
+        "`submit`",
+        "orders and their previews, notifications and synchronisation, events of buyers",
+    ),
     (
         "`operate`",
         "commands, attention, stages; what is for operators only: messages, bodies, call keys",
