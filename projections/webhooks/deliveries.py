@@ -41,6 +41,8 @@ _REPLAYED_AT_ONCE = 1_000
 
 _Passed: TypeAlias = tuple[int, int, int, str]
 _BEFORE_ALL: _Passed = (0, -1, -1, "")
+_LARGEST = 2**62
+"""More than any column of a position holds."""
 
 _D = DELIVERIES.c
 
@@ -91,9 +93,11 @@ class Deliveries:
         `CursorError` where the cursor is none that was given out.
         """
         limit = min(limit, MOST)
-        query = _chosen(tenant, filters).order_by(_D.created.desc(), _D.id.desc())
+        # Those that were made at one moment stand as they are sent, from the end.
+        key = (_D.created, _D.place, _D.n, _D.id)
+        query = _chosen(tenant, filters).order_by(*(column.desc() for column in key))
         if cursor is not None:
-            query = query.where(tuple_(_D.created, _D.id) < tuple_(*_position(cursor)))
+            query = query.where(tuple_(*key) < tuple_(*_position(cursor)))
         with self._store.reader.begin() as connection:
             rows = connection.execute(query.limit(limit + 1)).all()
         page = rows[:limit]
@@ -336,13 +340,17 @@ def _moment(number: int | None) -> str | None:
 
 
 def _cursor(row: Row[Any]) -> str:
-    return base64.urlsafe_b64encode(f"{row.created}:{row.id}".encode()).decode().rstrip("=")
+    text = f"{row.created}:{row.place}:{row.n}:{row.id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _position(cursor: str) -> tuple[int, str]:
+def _position(cursor: str) -> _Passed:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        created, _, name = text.partition(":")
-        return int(created), indexable(name)
+        *numbers, name = text.split(":", 3)
+        created, place, n = (int(number) for number in numbers)
     except ValueError:
         raise CursorError("the cursor is not one that this API gave out") from None
+    if max(abs(created), abs(place), abs(n)) > _LARGEST:
+        raise CursorError("the cursor is not one that this API gave out")
+    return created, place, n, indexable(name)
