@@ -58,16 +58,6 @@ def command_id(tenant: str, identity: str) -> str:
     return "command-" + derived_uuid("command", tenant, identity).replace("-", "")
 
 
-def limio_subscription_id(tenant: str, reference: str) -> str:
-    """The id of the subscription as one of Limio's objects."""
-    return "sub-" + derived_uuid("limio-subscription", tenant, reference).replace("-", "")
-
-
-def limio_customer_id(tenant: str, owner: str) -> str:
-    """The id of the customer as one of Limio's objects."""
-    return "cus-" + derived_uuid("limio-customer", tenant, owner).replace("-", "")
-
-
 def call_key(tenant: str, order: str, step: str, call: str, generation: int) -> str:
     """The idempotency key of one call: the same however often it is repeated.
 

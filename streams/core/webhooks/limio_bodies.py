@@ -64,8 +64,9 @@ def _plugin_errors(order: Mapping[str, Any]) -> Iterable[dict[str, str]]:
 def _customer(update: Update, personal: _Personal, summary: bool) -> _Document:  # noqa: FBT001
     order = update.data
     shown = {
-        **_envelope(order, "customer", ids.limio_customer_id(update.tenant, order["owner"])),
+        **_envelope(order, "customer", order["owner"]),
         "status": "active",
+        "customer": order["owner"],
         "reference": order["owner"],
         "name": order["owner"],
         "ref": order["id"],
@@ -90,9 +91,9 @@ def _subscription(update: Update, _: _Personal, summary: bool) -> _Document:  # 
     first = items[0] if items else {}
     reference = order["subscriptionReference"]
     shown = {
-        **_envelope(order, "subscription", ids.limio_subscription_id(update.tenant, reference)),
+        **_envelope(order, "subscription", reference),
         "status": "pending" if _is_pending(order) else "active",
-        "customer": ids.limio_customer_id(update.tenant, order["owner"]),
+        "customer": order["owner"],
         "reference": reference,
         "name": text(first, "name") or reference,
         "ref": f"{order['id']}/{ids.derived_uuid('item', order['id'], '0')}",
@@ -137,11 +138,10 @@ def _entitlement(update: Update, _: _Personal, summary: bool) -> _Document:  # n
     order = update.data
     told = entitlements_of(order) or {}
     reference = order["subscriptionReference"]
-    subscription = ids.limio_subscription_id(update.tenant, reference)
     shown = {
-        **_envelope(order, "user_entitlement", subscription.replace("sub-", "user_entitlement-")),
+        **_envelope(order, "user_entitlement", text(told, "grantId") or reference),
         "status": "ended" if told.get("ended") else "active",
-        "customer": ids.limio_customer_id(update.tenant, order["owner"]),
+        "customer": order["owner"],
         "name": f"entitlements of {reference}",
         "ref": order["id"],
     }
@@ -150,7 +150,7 @@ def _entitlement(update: Update, _: _Personal, summary: bool) -> _Document:  # n
     return {
         **shown,
         "data": {
-            "subscription": {"id": subscription, "reference": reference},
+            "subscription": {"id": reference, "reference": reference},
             "granted": _texts(told.get("granted")),
             "ended": bool(told.get("ended")),
             "grantId": text(told, "grantId"),

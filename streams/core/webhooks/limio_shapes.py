@@ -20,12 +20,12 @@ class _Closed(BaseModel):
 class LimioSummary(_Closed):
     """What all of Limio's objects have: the thin payload."""
 
-    id: str
+    id: str = Field(description="As `GET /api/objects/limio/...` has it")
     record_type: str
     service: Literal["limio"]
     status: str
     owner: str = Field(description="`id-<hex>`, or as the order says")
-    customer: str | None = Field(description="`cus-<hex>`")
+    customer: str | None = Field(description="The owner, of what belongs to a customer")
     ref: str | None = Field(description="The order that it comes from; of a subscription with item")
     reference: str
     name: str
