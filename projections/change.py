@@ -1,16 +1,16 @@
 """What a view is: it takes applied events one by one and writes its rows once per transaction."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
+import orjson
 from sqlalchemy import Connection
 
 from schemas.events import Event
 from streams.core.order import Order
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One applied event: where it stands, what it says, the order before and after it.
 
     `place` is the event's, `order_place` that of the order's acceptance (`tables.place_of`), which
@@ -34,3 +34,9 @@ class View(Protocol):
 
     def write(self, connection: Connection) -> None:
         """Write what has come of all of them."""
+
+
+@lru_cache(maxsize=2)
+def parsed(document: str) -> Any:
+    """The JSON of an order's document. The views look into it one after the other: read it only."""
+    return orjson.loads(document)

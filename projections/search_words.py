@@ -7,11 +7,10 @@ messages of failures are free of both, and of outputs only what is named like an
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-import orjson
-
-from projections.change import Change
+from projections.change import Change, parsed
 from schemas.events import (
     CompensationFailed,
     OrderAccepted,
@@ -75,7 +74,16 @@ def words_of(change: Change) -> Sequence[str]:
         texts = _numbers(change.after.context.get(fact.step, {}), _DEEPEST)
     else:
         return ()
-    return list(dict.fromkeys(word for text in texts for word in words_in(text)[:_MOST_OF_A_TEXT]))
+    found: dict[str, None] = {}
+    for text in texts:
+        found.update(_words_once(text))
+    return list(found)
+
+
+@lru_cache(maxsize=16_384)
+def _words_once(text: str) -> Mapping[str, None]:
+    """Those that count of a text. Names of offers and plugins come again and again."""
+    return dict.fromkeys(words_in(text)[:_MOST_OF_A_TEXT])
 
 
 def _acceptance(order: Order, fact: OrderAccepted) -> Iterator[str]:
@@ -104,26 +112,28 @@ def _was_said(before: Order | None, fact: StepFailed | StepInDoubt | Compensatio
     )
 
 
-def _names_in(document: str) -> Iterator[str]:
+def _names_in(document: str) -> list[str]:
     """Names of offers and products of an order's document; nothing where it has another shape."""
-    plain = orjson.loads(document) if document else {}
+    plain = parsed(document) if document else {}
+    found: list[str] = []
     for item in _objects(plain.get("orderItems")) if isinstance(plain, dict) else ():
-        yield from _named(item)
+        _add_names(item, found)
         offer = item.get("offer")
         for one in (item, offer, offer.get("data") if isinstance(offer, dict) else None):
             if isinstance(one, dict):
-                yield from _named(one)
+                _add_names(one, found)
                 for product in _objects(one.get("products")):
-                    yield from _named(product)
+                    _add_names(product, found)
+    return found
 
 
-def _named(one: Mapping[str, Any]) -> Iterator[str]:
+def _add_names(one: Mapping[str, Any], found: list[str]) -> None:
     attributes = one.get("attributes")
     for members in (one, attributes if isinstance(attributes, dict) else {}):
         for name in _NAMES:
             text = members.get(name)
             if isinstance(text, str):
-                yield text
+                found.append(text)
 
 
 def _objects(listed: Any) -> Iterator[Mapping[str, Any]]:
@@ -135,17 +145,24 @@ def _objects(listed: Any) -> Iterator[Mapping[str, Any]]:
 def _numbers(output: Mapping[str, Any], deepest: int) -> Iterator[str]:
     """Ids and numbers that a step hands on, those in its lists and objects included."""
     for name, value in output.items():
-        if _HIDDEN.search(name):
+        hidden, named_like_an_id = _said_by(name)
+        if hidden:
             continue
         for one in value if isinstance(value, list) else (value,):
             if isinstance(one, dict):
                 if deepest > 1:
                     yield from _numbers(one, deepest - 1)
-            elif _NAMED_LIKE_AN_ID.search(name) and _is_number(one):
+            elif named_like_an_id and _is_number(one):
                 yield str(one)
+
+
+@lru_cache(maxsize=4_096)
+def _said_by(name: str) -> tuple[bool, bool]:
+    """Whether what a member holds is to be hidden, and whether it is an id or a number."""
+    return bool(_HIDDEN.search(name)), bool(_NAMED_LIKE_AN_ID.search(name))
 
 
 def _is_number(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return False
-    return len(text := str(value)) <= LONGEST and any(c.isdigit() for c in text)
+    return len(text := str(value)) <= LONGEST and any(map(str.isdigit, text))

@@ -62,6 +62,10 @@ _COLUMN_OF = {
     CompensationFailed: 7,
 }
 _REPEATED, _CALLOUTS, _DURATION = 8, 9, 10
+# Tuples: a union written where it is asked for is made anew each time.
+_UNSENT = (StepSkipped, StepDeferred)
+_REPEATABLE = (StepFailed, CompensationFailed)
+_FAILURES = (StepFailed, CompensationFailed, StepInDoubt)
 _TYPE_COLUMN_OF = {
     OrderAccepted: 0,
     OrderCompleted: 1,
@@ -173,7 +177,7 @@ class StatisticsView:
         key = _key(change, plugin)
         counts = self._stages[key]
         counts[_COLUMN_OF[type(fact)]] += 1
-        if isinstance(fact, StepSkipped | StepDeferred):
+        if isinstance(fact, _UNSENT):
             return
         counts[0] += 1
         took = 0
@@ -182,9 +186,9 @@ class StatisticsView:
         counts[_CALLOUTS] += len(fact.callouts)
         counts[_DURATION] += took
         counts[len(COUNTS) + bucket_of(took)] += 1
-        if isinstance(fact, StepFailed | CompensationFailed):
+        if isinstance(fact, _REPEATABLE):
             counts[_REPEATED] += fact.next_attempt_at is not None
-        if isinstance(fact, StepFailed | CompensationFailed | StepInDoubt):
+        if isinstance(fact, _FAILURES):
             self._count_error(STAGE, key, plugin, fact.failure)
 
     def _count_error(self, subject: str, key: _Hour, plugin: str, failure: Failure) -> None:

@@ -24,13 +24,14 @@ from sqlalchemy import (
     select,
 )
 
-from projections.change import Change
+from projections.change import Change, parsed
 from projections.moments import microseconds
 from projections.tables import (
     Bulk,
     Place,
     Text,
     indexable,
+    let_others_write,
     listed,
     member_of,
     parted,
@@ -123,14 +124,14 @@ class SubscriptionsView:
         self._bulk = bulk
         self._table = table
         self._timeline = timeline
-        self._documents: dict[int, str] = {}
+        self._documents: dict[int, Document] = {}
         self._turns: list[tuple[Key, Change]] = []
 
     def apply(self, change: Change) -> None:
         """Only what opens a subscription, and completed orders, say anything about one."""
         fact = change.event.fact
         if isinstance(fact, OrderAccepted):
-            self._documents[change.order_place] = fact.document
+            self._documents[change.order_place] = _document(fact.document)
             if fact.order_type == "new":
                 self._turns.append((_key(change), change))
         elif isinstance(fact, OrderCompleted):
@@ -142,7 +143,8 @@ class SubscriptionsView:
             return
         held = _held(connection, self._table, {key for key, _ in self._turns})
         self._read_documents(connection)
-        rows: dict[Key, tuple[Any, ...]] = {}
+        let_others_write(connection)
+        changed: set[Key] = set()
         for key, change in self._turns:
             place, before = held.get(key, (change.order_place, None))
             if isinstance(change.event.fact, OrderAccepted):
@@ -152,8 +154,8 @@ class SubscriptionsView:
             else:
                 after = completed(before, change.after, self._document(change))
             held[key] = place, after
-            rows[key] = _row(key, place, after)
-        self._bulk.write(connection, [rows[key] for key in sorted(rows)])
+            changed.add(key)
+        self._bulk.write(connection, [_row(key, *held[key]) for key in sorted(changed)])
 
     def _read_documents(self, connection: Connection) -> None:
         """Those of orders that were accepted before this transaction, and not amended since."""
@@ -170,12 +172,16 @@ class SubscriptionsView:
         ):
             accepted = decode(value).fact
             assert isinstance(accepted, OrderAccepted)
-            self._documents[place] = accepted.document
+            self._documents[place] = _document(accepted.document)
 
     def _document(self, change: Change) -> Document:
-        text = change.after.accepted.document or self._documents[change.order_place]
-        document = orjson.loads(text or b"{}")
-        return document if isinstance(document, dict) else {}
+        amended = change.after.accepted.document
+        return _document(amended) if amended else self._documents[change.order_place]
+
+
+def _document(text: str) -> Document:
+    document = parsed(text) if text else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _key(change: Change) -> Key:
