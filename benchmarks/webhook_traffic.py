@@ -101,12 +101,14 @@ def endpoints(names: Sequence[str], to: Receiver, data: Path, **more: Any) -> di
     return made
 
 
-async def register(bootstrap: str, made: Mapping[str, Endpoint]) -> None:
-    """Writes endpoints to their topic."""
+async def register(bootstrap: str, made: Mapping[str, Endpoint], prefix: str = "") -> None:
+    """Writes endpoints to their topic, whose name begins with the prefix."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await producer.start()
     for one in made.values():
-        await producer.send_and_wait("webhook-endpoints", endpoint_bytes(one), one.id.encode())
+        await producer.send_and_wait(
+            f"{prefix}webhook-endpoints", endpoint_bytes(one), one.id.encode()
+        )
     await producer.stop()
 
 
@@ -117,9 +119,10 @@ def changed(made: Mapping[str, Endpoint], **changes: Any) -> dict[str, Endpoint]
 
 @dataclass
 class Traffic:
-    """Updates that were written: when each was durable, by (message id)."""
+    """Updates that were written: when each was durable, by message id."""
 
     bootstrap: str
+    prefix: str = ""
     durable: dict[str, float] = field(default_factory=dict)
     orders: int = 0
     _templates: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -156,7 +159,7 @@ class Traffic:
             "ce_time": now.isoformat(),
         }
         acknowledged = await producer.send(
-            "order-updates",
+            f"{self.prefix}order-updates",
             orjson.dumps(data),
             f"{TENANT}/{number}".encode(),
             headers=[(name, text.encode()) for name, text in headers.items()],
