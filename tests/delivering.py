@@ -193,26 +193,26 @@ class Delivering:
 
     def publish(self, order: str, *kinds: str) -> None:
         """Updates of an order, as the outlet writes them."""
-        partition = hash(order) % PARTITIONS
         for kind in kinds:
-            offset, self.ends[partition] = self.ends[partition], self.ends[partition] + 1
             example = EXAMPLES[f"order.{kind}"]["full"]["data"]
-            self.reader.take(
-                partition, [self.record(offset, order, kind, {**example, "id": order})]
-            )
+            self.write(f"{order}-{kind}", order, kind, {**example, "id": order})
 
-    def record(self, offset: int, order: str, kind: str, data: Any) -> Record:
-        at = self.clock()
+    def write(self, update: str, order: str, kind: str, data: Any) -> None:
+        """One record, behind the others of its partition."""
+        at, partition = self.clock(), int(order[-1], 16) % PARTITIONS
         headers = {
             "ce_specversion": "1.0",
-            "ce_id": f"{order}-{kind}-{offset}",
+            "ce_id": update,
             "ce_type": f"waybill.order.{kind}.v1",
             "ce_source": "/tenants/acme",
             "ce_subject": order,
             "ce_time": at.isoformat(),
         }
         named = [(name, text.encode()) for name, text in headers.items()]
-        return Record(offset, b"k", orjson.dumps(data), named, int(at.timestamp() * 1000))
+        offset, self.ends[partition] = self.ends[partition], self.ends[partition] + 1
+        milliseconds = int(at.timestamp() * 1000)
+        record = Record(offset, b"k", orjson.dumps(data), named, milliseconds)
+        self.reader.take(partition, [record])
 
     def deliveries(self, **filters: Any) -> list[dict[str, Any]]:
         """Oldest first."""

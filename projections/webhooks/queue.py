@@ -152,6 +152,15 @@ class DeliveryQueue:
             )
             return dict(found.tuples().all())
 
+    def rewind(self, partitions: Collection[int]) -> None:
+        """Has those partitions read from their beginning; what is queued already stays."""
+        with self._store.writer.begin() as connection:
+            connection.execute(
+                update(POSITIONS)
+                .where(POSITIONS.c.partition.in_(sorted(partitions)))
+                .values(offset=-1)
+            )
+
     def arrived(self, arrivals: Arrivals, now: int) -> None:
         """Queues deliveries and moves the positions; those that are there already stay.
 

@@ -19,6 +19,7 @@ from tests.delivering import EXAMPLES, Delivering, delivering
 from waybill.clock import random_bytes
 
 STATES = ("accepted", "processing", "completed")
+EXAMPLE = EXAMPLES["order.accepted"]["full"]["data"]
 
 
 @pytest.fixture
@@ -232,8 +233,8 @@ async def test_personal_data_goes_only_to_those_who_may_and_lies_sealed(
     order = sealed_order(at_work)
     at_work.endpoint("may", events=("order.accepted",), personal_data=True)
     at_work.endpoint("may_not", events=("order.accepted",))
-    data = {**_example(), "id": order, "document": {}}
-    at_work.reader.take(0, [at_work.record(0, order, "accepted", data)])
+    data = {**EXAMPLE, "id": order, "document": {}}
+    at_work.write("update-1", order, "accepted", data)
     [told] = await at_work.subscriber.has("may", 1)
     [not_told] = await at_work.subscriber.has("may_not", 1)
     assert told.body["data"]["customerDetails"]["email"] == "w.quillfeather@example.com"
@@ -251,8 +252,8 @@ async def test_a_message_of_an_erased_person_is_never_sent_again(at_work: Delive
     order = sealed_order(at_work)
     at_work.endpoint("may", events=("order.accepted",), personal_data=True)
     at_work.subscriber.answers["may"] = lambda _: status(500)
-    data = {**_example(), "id": order, "document": {}}
-    at_work.reader.take(0, [at_work.record(0, order, "accepted", data)])
+    data = {**EXAMPLE, "id": order, "document": {}}
+    at_work.write("update-1", order, "accepted", data)
     await at_work.until(lambda: [one for one in at_work.deliveries() if one["attempts"] == 1])
     at_work.vault.destroy("acme", "subject-1")
     at_work.clock.ahead += timedelta(seconds=40)
@@ -261,6 +262,23 @@ async def test_a_message_of_an_erased_person_is_never_sent_again(at_work: Delive
     assert len(at_work.subscriber.taken["may"]) == 1
 
 
-def _example() -> dict[str, object]:
-    example: dict[str, object] = EXAMPLES["order.accepted"]["full"]["data"]
-    return example
+async def test_a_topic_that_was_made_anew_is_read_from_its_beginning(at_work: Delivering) -> None:
+    at_work.endpoint("one", events=("order.*",))
+    at_work.publish("order-1", "accepted", "processing")
+    await at_work.subscriber.has("one", 2)
+    at_work.reader.revoked()
+    at_work.ends = dict.fromkeys(at_work.ends, 0)
+    starts = await at_work.reader.assigned(at_work.ends, at_work.ends)
+    assert set(starts.values()) == {0}
+    at_work.publish("order-2", "accepted")
+    assert len(await at_work.subscriber.has("one", 3)) == 3
+
+
+async def test_an_update_that_is_published_again_is_delivered_once(at_work: Delivering) -> None:
+    at_work.endpoint("one", events=("order.*",))
+    at_work.publish("order-1", "accepted")
+    at_work.write("order-1-accepted", "order-1", "accepted", {**EXAMPLE, "id": "order-1"})
+    at_work.publish("order-2", "accepted")
+    await at_work.subscriber.has("one", 2)
+    await at_work.until(lambda: len(at_work.deliveries(status="delivered")) == 2)
+    assert len(at_work.subscriber.taken["one"]) == 2

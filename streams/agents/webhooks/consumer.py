@@ -73,10 +73,19 @@ class UpdateReader:
         await self._inlet.known()
         partitions = sorted(committed)
         async with self._at_work, self._inlet.writing:
-            self._positions = await self._calls.write(lambda: self._inlet.queue.assign(partitions))
+            self._positions = await self._calls.write(lambda: self._placed_at(partitions, ends))
             self._ends, self._placed = dict(ends), True
         self._inlet.dispatcher.own(partitions)
         return {partition: offset + 1 for partition, offset in self._positions.items()}
+
+    def _placed_at(self, partitions: list[int], ends: Mapping[int, int]) -> dict[int, int]:
+        positions = self._inlet.queue.assign(partitions)
+        lost = [part for part, offset in positions.items() if offset >= ends.get(part, offset + 1)]
+        if lost:
+            # Otherwise everything would be passed over until the topic is as long as it was.
+            log.critical("order-updates was made anew: partitions %s are read again", lost)
+            self._inlet.queue.rewind(lost)
+        return positions | dict.fromkeys(lost, -1)
 
     def revoked(self) -> None:
         """Forgets what was read and not queued, and sends nothing more."""
