@@ -77,7 +77,7 @@ class Feed:
         self._others: set[Follower] = set()
         self._vector: dict[int, int] = {}
         self._looking: asyncio.Task[None] | None = None
-        self._admitted: list[asyncio.Future[None]] = []
+        self._admitted: list[asyncio.Future[Mapping[int, int]]] = []
         self._closing = asyncio.Event()
 
     @property
@@ -110,10 +110,12 @@ class Feed:
             self._remove(follower)
 
     async def _caught_up(self, follower: Follower) -> AsyncGenerator[bytes, None]:
-        """From the store, until that has no more."""
-        await self._turn()
+        """From the store, until that has no more; nothing where the look is not ahead of it."""
+        looked = await self._turn()
         follower.pending.clear()
-        follower.overtaken = follower.shares_ids = complete = False
+        # What lies behind the look's place will be handed over: most have missed nothing.
+        complete = all(looked[part] <= follower.vector.get(part, -1) for part in looked)
+        follower.overtaken = follower.shares_ids = False
         while not complete and not self._closing.is_set():
             try:
                 found = await self._reader.ask(
@@ -178,13 +180,13 @@ class Feed:
         follower.shares_ids = all(looked.get(part, -1) >= offset for part, offset in mine.items())
         mine.update({part: max(offset, mine.get(part, -1)) for part, offset in looked.items()})
 
-    async def _turn(self) -> None:
-        """Until a look begins that takes all who follow into account."""
-        admitted = asyncio.get_running_loop().create_future()
+    async def _turn(self) -> Mapping[int, int]:
+        """Until a look begins that takes all who follow into account; where it begins."""
+        admitted: asyncio.Future[Mapping[int, int]] = asyncio.get_running_loop().create_future()
         self._admitted.append(admitted)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look_on(), name="feed")
-        await admitted
+        return await admitted
 
     def _add(self, follower: Follower) -> None:
         self._followers.add(follower)
@@ -217,12 +219,16 @@ class Feed:
         self._admit()
 
     async def _look(self) -> bool:
+        """Whether there is nothing more to look at; most often nothing at all has happened."""
         if not self._vector:
             await self._reader.ask(lambda _: None)
             self._vector = dict(self._reader.applied)
-        wanted = list({follower.wanted for follower in self._followers})
+        wanted, vector = list({follower.wanted for follower in self._followers}), self._vector
         self._admit()
-        vector = self._vector
+        await self._reader.ask(lambda _: None)
+        applied = self._reader.applied
+        if all(offset <= vector.get(part, -1) for part, offset in applied.items()):
+            return True
         found = await self._reader.ask(lambda reading: reading.happened(vector, wanted, AT_ONCE))
         for one in found.happenings:
             vector[one.partition] = one.offset
@@ -234,9 +240,10 @@ class Feed:
 
     def _admit(self) -> None:
         admitted, self._admitted = self._admitted, []
+        begins = dict(self._vector)
         for future in admitted:
             if not future.done():
-                future.set_result(None)
+                future.set_result(begins)
 
     def _interested(self, one: Happening) -> Iterator[Follower]:
         for some in (self._of_order.get(one.order, ()), self._others):
