@@ -99,7 +99,7 @@ DELIVERY: dict[str, Any] = {
     "next_attempt": _LATER,
     "delivered": None,
     "last_status": 503,
-    "last_error": "answered 503",
+    "last_error": "status_503",
     "last_latency_ms": 41,
     "replays": 0,
 }
