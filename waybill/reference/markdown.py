@@ -46,8 +46,8 @@ def members(model: type[BaseModel], *, nested: bool = False) -> str:
     return "\n\n".join([_members(schema), *(_part(one) for one in below)])
 
 
-def explained(model: type[BaseModel]) -> str:
-    """The members of what is sent, with their types and meanings."""
+def explained(model: type[BaseModel], but: type[BaseModel] | None = None) -> str:
+    """The members of what is sent, with their types and meanings; `but` those of that model."""
     schema = model.model_json_schema(mode="serialization")
     required = set(schema.get("required", ()))
     rows = [
@@ -57,6 +57,7 @@ def explained(model: type[BaseModel]) -> str:
             member.get("description", ""),
         )
         for name, member in schema["properties"].items()
+        if but is None or name not in but.model_fields
     ]
     return table(("member", "value", "meaning"), rows)
 

@@ -22,7 +22,7 @@ _INTRO: Final = (
     "twice; [manage webhooks](../how-to/manage-webhooks.md) has endpoints and deliveries. The API "
     "serves all of this for programs: `GET /api/webhook-types` with JSON Schemas and examples, "
     "`GET /api/asyncapi.json` with the same facts as CloudEvents on Kafka "
-    "([topics](topics.md))."
+    "([topics](topics.md)). `waybill webhook types order.failed --schema` prints one schema."
 )
 _BODIES: Final = (
     "The body of our own types is `{type, timestamp, data}`; the header `waybill-event-type` "
@@ -104,8 +104,8 @@ def _type(one: EventType) -> Iterator[str]:
     yield f"{one.description}."
     if one.group == "accepted":
         model = OWN_PAYLOADS[one.name.partition(".")[2]].model
-        own = {n: f for n, f in model.model_fields.items() if n not in shapes.OrderRef.model_fields}
-        yield f"{promise(model)} Besides the reference: {', '.join(map(code, own))}."
+        yield f"{promise(model)} The full payload, besides [the reference](#a-reference-to-an-order):"
+        yield explained(model, but=shapes.OrderRef)
     elif one.group == "webhook":
         yield explained(_data_of(one.name))
     yield from _example(one)
