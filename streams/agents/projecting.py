@@ -20,6 +20,8 @@ from streams.kafka.reader import Records
 AT_ONCE = 4_000
 GATHER_S = 0.03
 """A transaction costs as much for one event as for fifty: the views may be this much behind."""
+BREATH_S = 0.005
+"""Under load transactions follow each other; SQLite lets others write only in between."""
 INBOX_RECORDS = 20_000
 FIRST_PAUSE_S = 0.2
 
@@ -93,13 +95,15 @@ class ProjectingReader:
         return self._applied.get(partition)
 
     async def _loop(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             while self._inbox:
+                next_at = loop.time() + GATHER_S
                 async with self._at_work:
                     await self._apply(self._take())
-                await asyncio.sleep(GATHER_S)
+                await asyncio.sleep(max(BREATH_S, next_at - loop.time()))
 
     def _take(self) -> dict[int, list[Record]]:
         taken: dict[int, list[Record]] = {}
