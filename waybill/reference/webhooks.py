@@ -104,7 +104,8 @@ def _type(one: EventType) -> Iterator[str]:
     yield f"{one.description}."
     if one.group == "accepted":
         model = OWN_PAYLOADS[one.name.partition(".")[2]].model
-        yield f"{promise(model)} The full payload, besides [the reference](#a-reference-to-an-order):"
+        reference = "[the reference](#a-reference-to-an-order)"
+        yield f"{promise(model)} The full payload, besides {reference}:"
         yield explained(model, but=shapes.OrderRef)
     elif one.group == "webhook":
         yield explained(_data_of(one.name))

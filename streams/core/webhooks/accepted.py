@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from pydantic import Field
 
 from streams.core.subscribed import flag, part, text
-from streams.core.webhooks.shapes import OrderRef, Section, Shape
+from streams.core.webhooks.shapes import OrderRef, PersonalSection, Section, Shape
 
 Document: TypeAlias = Mapping[str, Any]
 
@@ -45,11 +45,11 @@ class NewAccepted(Accepted):
     tracking: Section = None
     is_gift: bool
     is_redeem: bool
-    customerDetails: Section = None  # noqa: N815 - Limio's name
-    billingDetails: Section = None  # noqa: N815 - Limio's name
-    deliveryDetails: Section = None  # noqa: N815 - Limio's name
-    recipientDetails: Section = None  # noqa: N815 - Limio's name
-    payment: Section = None
+    customerDetails: PersonalSection = None  # noqa: N815 - Limio's name
+    billingDetails: PersonalSection = None  # noqa: N815 - Limio's name
+    deliveryDetails: PersonalSection = None  # noqa: N815 - Limio's name
+    recipientDetails: PersonalSection = None  # noqa: N815 - Limio's name
+    payment: PersonalSection = None
 
 
 class CancelSubscriptionAccepted(AboutSubscription):
@@ -78,22 +78,22 @@ class AddOfferAccepted(AboutSubscription):
 class ChangePaymentAccepted(AboutSubscription):
     """The subscription is to be paid in another way."""
 
-    payment: Section = None
-    billingDetails: Section = None  # noqa: N815 - Limio's name
+    payment: PersonalSection = None
+    billingDetails: PersonalSection = None  # noqa: N815 - Limio's name
 
 
 class ChangeAddressAccepted(AboutSubscription):
     """The subscription is to be billed or delivered elsewhere."""
 
     address_type: str | None = Field(description="`billing`, `delivery` or `both`")
-    billingDetails: Section = None  # noqa: N815 - Limio's name
-    deliveryDetails: Section = None  # noqa: N815 - Limio's name
+    billingDetails: PersonalSection = None  # noqa: N815 - Limio's name
+    deliveryDetails: PersonalSection = None  # noqa: N815 - Limio's name
 
 
 class UpdateCustomerDetailsAccepted(AboutSubscription):
     """The customer is to have another name or e-mail address."""
 
-    customerDetails: Section = None  # noqa: N815 - Limio's name
+    customerDetails: PersonalSection = None  # noqa: N815 - Limio's name
 
 
 class Update(Shape):
@@ -142,7 +142,7 @@ class ExternalAccepted(AboutSubscription):
     notification: Section = Field(
         default=None, description="Zuora's `type` and `subscriptionID`, where it came from there"
     )
-    notificationData: Section = None  # noqa: N815 - ours, in Limio's way
+    notificationData: PersonalSection = None  # noqa: N815 - ours, in Limio's way
 
 
 class ActivationAccepted(AboutSubscription):

@@ -5,8 +5,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 OrderId: TypeAlias = Annotated[str, StringConstraints(pattern="^order-[0-9a-f]{32}$")]
-Section: TypeAlias = Any
-"""A part of the order's document as it was sent: nobody checks more of it than its plugins do."""
+Section: TypeAlias = Annotated[Any, Field(description="As it was sent")]
+"""A part of the order's document: nobody checks more of it than its plugins do."""
+
+PersonalSection: TypeAlias = Annotated[
+    Any, Field(description="As it was sent; only for endpoints that may have personal data")
+]
 
 Status: TypeAlias = Literal[
     "submitted",
@@ -107,12 +111,12 @@ class PendingCommand(Shape):
 class PersonalSections(Shape):
     """What of the document is personal; there only for endpoints that may have it."""
 
-    customerDetails: Section = None  # noqa: N815 - Limio's name
-    billingDetails: Section = None  # noqa: N815 - Limio's name
-    deliveryDetails: Section = None  # noqa: N815 - Limio's name
-    recipientDetails: Section = None  # noqa: N815 - Limio's name
-    payment: Section = None
-    notificationData: Section = None  # noqa: N815 - ours, in Limio's way
+    customerDetails: PersonalSection = None  # noqa: N815 - Limio's name
+    billingDetails: PersonalSection = None  # noqa: N815 - Limio's name
+    deliveryDetails: PersonalSection = None  # noqa: N815 - Limio's name
+    recipientDetails: PersonalSection = None  # noqa: N815 - Limio's name
+    payment: PersonalSection = None
+    notificationData: PersonalSection = None  # noqa: N815 - ours, in Limio's way
 
 
 class OrderFull(OrderRef):
