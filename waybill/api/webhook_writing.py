@@ -1,6 +1,5 @@
 """Writing endpoints to their topic: what is answered is what holds, whoever writes beside us."""
 
-import asyncio
 import re
 from collections.abc import Callable
 from typing import TypeVar
@@ -22,7 +21,6 @@ from waybill.api.webhook_problems import CHANGED_MEANWHILE, REVISION_DIFFERS
 
 _Record = TypeVar("_Record", Endpoint, Deleted)
 
-READ_BACK_S = 5.0
 _TRIES = 5
 _ETAG = re.compile(r'"(\d{1,18})"')
 
@@ -72,24 +70,11 @@ async def change(call: Call, after: Callable[[Endpoint], _Record]) -> _Record:
 
 
 async def write(call: Call, record: Endpoint | Deleted) -> bool:
-    """Whether the record holds, once it was written and read back.
-
-    False where another was first. Then what holds is written again, so that compaction, which
-    keeps the last record of a key, keeps that.
-    """
-    book = known_endpoints(call)
-    fate = book.expect(record)
+    """Whether the record holds; False where another was first. 503 where nobody can tell."""
     try:
-        await _send(call, record)
-        async with asyncio.timeout(READ_BACK_S):
-            holds = await fate
+        return await known_endpoints(call).write(record, lambda one: _send(call, one))
     except TimeoutError:
         raise _unavailable("the endpoint was written, but could not be read back in time") from None
-    finally:
-        fate.cancel()
-    if not holds and (held := book.holds(record.id)) is not None:
-        await _send(call, held)
-    return holds
 
 
 async def _send(call: Call, record: Endpoint | Deleted) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from streams.core.sealing import TenantKeys, UnsealingError
 from streams.core.webhooks.endpoint import (
@@ -23,6 +24,12 @@ from streams.kafka.following import Following
 
 log = logging.getLogger(__name__)
 
+READ_BACK_S = 5.0
+"""Seconds until a record that Kafka has acknowledged has to be read."""
+
+Send: TypeAlias = Callable[[Endpoint | Deleted], Awaitable[None]]
+"""Returns when the record is in the topic."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Opened:
@@ -37,7 +44,7 @@ class EndpointBook:
     """Reads the topic from its beginning and stays at its end. For one event loop.
 
     Of two records of the same revision the first holds, and nothing follows a deletion: whoever
-    writes learns by `expect` whether another was first.
+    writes learns whether another was first.
     """
 
     def __init__(self, cluster: Cluster, topic: str, keys: Mapping[str, TenantKeys]) -> None:
@@ -92,8 +99,28 @@ class EndpointBook:
         """The endpoint's own headers as they are sent. `UnsealingError` as `signing_keys`."""
         return self._open(endpoint).headers
 
+    async def write(self, record: Endpoint | Deleted, send: Send) -> bool:
+        """Whether the record holds, once `send` has written it and it was read back.
+
+        False where another was first. Then what holds is written again, until nothing that does
+        not hold stands behind it: compaction keeps the last record of a key.
+        """
+        holds = settled = await self._read_back(record, send)
+        while not settled:
+            settled = await self._read_back(self._held[record.id], send)
+        return holds
+
+    async def _read_back(self, record: Endpoint | Deleted, send: Send) -> bool:
+        fate = self.expect(record)
+        try:
+            await send(record)
+            async with asyncio.timeout(READ_BACK_S):
+                return await fate
+        finally:
+            fate.cancel()
+
     def expect(self, record: Endpoint | Deleted) -> asyncio.Future[bool]:
-        """To be asked before the record is written: whether it holds, once it was read back."""
+        """To be asked before the record is written: whether it holds, when it is read."""
         future = asyncio.get_running_loop().create_future()
         waiting = self._expected[record.id]
         waiting.append((record, future))
