@@ -91,6 +91,11 @@ class Filling:
             self.writer.begin_partition(connection, partition)
             self.applied[partition], self.counts[partition] = -1, 0
 
+    def adopt(self, filled: Mapping[int, tuple[int, int]]) -> None:
+        """Go on from what others have filled: last offset and count of events by partition."""
+        self.applied = {partition: offset for partition, (offset, _) in filled.items()}
+        self.counts = {partition: count for partition, (_, count) in filled.items()}
+
     def write(self, connection: Connection, partition: int, events: Sequence[Located]) -> None:
         """Write events that come next in the caller's transaction."""
         self._advance(connection, partition, events)

@@ -1,7 +1,8 @@
 """Rebuild: a new set of views from the log, beside the one in use, then in its place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -52,8 +53,22 @@ class Rebuilt:
     proven: int
 
 
-def rebuild(store: Store, log: Log, report: Callable[[Progress], None]) -> Rebuilt:
-    """Fill a new set, verify it and put it in the place of the current one.
+class Crew(Protocol):
+    """Fills partitions side by side, where there are cores to spare."""
+
+    def fill(
+        self, set_id: int, ends: Mapping[int, int], look: Callable[[], None]
+    ) -> Mapping[int, tuple[int, int]]:
+        """Fill a set as far as these ends, and call `look` now and then.
+
+        By partition: the last offset in the set, and how many events have changed an order.
+        """
+
+
+def rebuild(
+    store: Store, log: Log, report: Callable[[Progress], None], crew: Crew | None = None
+) -> Rebuilt:
+    """Fill a new set, by a crew if there is one, verify it and put it in place of the current one.
 
     Projectors of the old set meet `AnotherProjectorError` at their next write and go on with the
     new set. `LogTooShortError`, `UndecodableRecordError`, `UnprovenSetError` and
@@ -67,7 +82,7 @@ def rebuild(store: Store, log: Log, report: Callable[[Progress], None]) -> Rebui
     # Now that its own set has an id that nobody else had.
     drop_unused_sets(store, but=tables.id)
     try:
-        return _Rebuild(store, tables, log, report).run()
+        return _Rebuild(store, tables, log, report).run(crew)
     except (AnotherProjectorError, SQLAlchemyError) as problem:
         if _newest(store) > tables.id:
             raise OvertakenError(tables.id) from problem
@@ -100,13 +115,22 @@ class _Rebuild:
         self._filling = Filling(store, tables, lambda _: self._say("filling"))
         self._ends: dict[int, int] = {}
 
-    def run(self) -> Rebuilt:
+    def run(self, crew: Crew | None) -> Rebuilt:
+        if crew is not None:
+            self._ends = dict(self._log.ends())
+            filled = crew.fill(self._tables.id, self._ends, self._look)
+            self._filling.adopt(filled)
         self._approach()
         self._say("verifying")
         proven = prove(self._store, self._tables, self._filling.counts)
         self._approach()
         self._say("swapping")
         return Rebuilt(self._tables.id, self._swap(), self._filling.records, proven)
+
+    def _look(self) -> None:
+        with self._store.reader.begin() as connection:
+            self._filling.applied = applied_offsets(connection, self._tables.id)
+        self._say("filling")
 
     def _approach(self) -> None:
         """Fill the set until the log has hardly grown meanwhile."""

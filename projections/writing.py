@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Dialect, bindparam, select, update
 
@@ -57,6 +57,10 @@ class UndecodableRecordError(Exception):
         self.partition = partition
         self.offset = offset
         self.code = code
+        self._reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.partition, self.offset, self.code, self._reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,11 @@ from streams.kafka.history import History
 from streams.topics import Topics
 from waybill import clock
 from waybill.progress import Shown
+from waybill.rebuilding_crew import Processes
 from waybill.running import GC_THRESHOLDS
 from waybill.settings import Settings
 
+MOST_WITH_ONE_WRITER = 2
 READERS_S = 5.0
 """Who has begun to read the old views when they are replaced may go on for so long."""
 NICENESS = 10
@@ -37,11 +39,22 @@ def run_rebuild(settings: Settings, json_output: bool) -> int:  # noqa: FBT001 -
     began = clock.monotonic()
     with _opened(settings) as (store, history):
         with Shown(json_output=json_output) as shown:
-            done = rebuild(store, history, lambda at: shown.said(at.stage, at.records, at.total))
+            jobs = _jobs(store)
+            crew = Processes(settings, jobs) if jobs > 1 else None
+            done = rebuild(
+                store, history, lambda at: shown.said(at.stage, at.records, at.total), crew
+            )
         _tell_rebuilt(done, clock.monotonic() - began, json_output=json_output)
         time.sleep(READERS_S)
         drop_unused_sets(store)
     return 0
+
+
+def _jobs(store: Store) -> int:
+    """Half of the cores that this process may use; those who share one writer get in its way."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    half = max(1, (cores or 1) // 2)
+    return min(half, MOST_WITH_ONE_WRITER) if store.has_one_writer else half
 
 
 def run_verify(settings: Settings, json_output: bool) -> int:  # noqa: FBT001 - one command's switch
