@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from projections import listing, search_queries
 from projections.listing import OrderFilters
@@ -23,17 +24,17 @@ TENANT = "tenant-0"
 NAMES = ("Print and Digital", "Print Archive", "Crosswörd Monthly")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def history() -> History:
     """Besides what happens to orders, some with names of their own."""
     made = full_history(2)
     for number in range(100, 112):
-        event = acceptance(number, WAYBILLS[number % 2], TENANT)
-        fact = event.fact
+        accepted = acceptance(number, WAYBILLS[number % 2], TENANT)
+        fact = accepted.fact
         assert isinstance(fact, OrderAccepted)
         document = f'{{"orderItems": [{{"offer": {{"name": "{NAMES[number % 3]}"}}}}]}}'
         mode = "test" if number % 4 == 0 else "production"
-        made.append(0, replace(event, fact=replace(fact, document=document, mode=mode)))
+        made.append(0, replace(accepted, fact=replace(fact, document=document, mode=mode)))
     return made
 
 
@@ -69,12 +70,12 @@ def mine(history: History, fits: Callable[[Order], bool]) -> set[str]:
 def test_orders_are_found_by_what_their_events_say(store: Store, history: History) -> None:
     events = [decode(record.value) for log in history.log.values() for record in log]
     declined, amended = set(), set()
-    for event in events:
-        failed = isinstance(event.fact, StepFailed | CompensationFailed)
-        if failed and event.fact.failure.code == "card_declined":
-            declined.add(event.envelope.order_id)
-        if isinstance(event.fact, OrderAmended):
-            amended.add(event.envelope.order_id)
+    for one in events:
+        failed = isinstance(one.fact, StepFailed | CompensationFailed)
+        if failed and one.fact.failure.code == "card_declined":
+            declined.add(one.envelope.order_id)
+        if isinstance(one.fact, OrderAmended):
+            amended.add(one.envelope.order_id)
     assert set(found(store, q="card DECLINED")) <= mine(history, lambda o: o.id in declined)
     assert found(store, q="card DECLINED")
     assert set(found(store, q="yearly")) <= mine(history, lambda o: o.id in amended)
@@ -127,6 +128,8 @@ def test_rare_and_common_words_are_found_alike(
         assert expected, q
         assert found(store, q=q, limit=3) == [one for one in newest if one in expected]
     assert found(store, q="print nothing") == []
+    assert found(store, q=" ".join("abcdefghij" * 12)) == []
+    assert found(store, q="%") == found(store, q="-_") == []
 
 
 def test_filters_hold_together(store: Store, history: History) -> None:
@@ -167,9 +170,10 @@ def test_pages_stay_right_while_orders_arrive(store: Store, history: History) ->
     page = Queries(store).orders(TENANT, OrderFilters(), None, 5)
     projector = Projector(store)
     projector.assign(history.log)
+    more = History({0: list(history.log[0])})
     for number in range(200, 205):
-        history.append(0, acceptance(number, (), TENANT))
-    projector.apply(0, history.log[0])
+        more.append(0, acceptance(number, (), TENANT))
+    projector.apply(0, more.log[0])
     seen = [order["id"] for order in page["items"]]
     while page["next"] is not None:
         page = Queries(store).orders(TENANT, OrderFilters(), page["next"], 5)
@@ -186,3 +190,41 @@ def test_an_index_that_is_left_and_made_again_finds_the_same(store: Store) -> No
     with store.writer.begin() as connection:
         index_again(connection, words)
     assert found(store, q="archive") == before != []
+
+
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [
+        ({}, "created"),
+        ({"status": "complete"}, "created"),
+        ({"status": "failed"}, "incomplete"),
+        ({"status": "failed", "order_type": "renew", "mode": "test"}, "incomplete"),
+        ({"order_type": "renew"}, "type"),
+        ({"order_type": "renew", "status": "complete", "mode": "production"}, "type"),
+        ({"mode": "test", "order_type": "renew"}, "rehearsed"),
+        ({"stage": "zuora", "status": "queued"}, "stage"),
+        ({"error_code": "timeout", "stage": "zuora"}, "error"),
+        ({"external_id": "x", "status": "failed"}, "external"),
+        ({"subscription": "x", "order_type": "new"}, "subscription"),
+        ({"lane": "x", "mode": "test"}, "of_lane"),
+    ],
+)
+def test_sqlite_takes_the_index_that_leaves_the_fewest(
+    tmp_path: Path, filters: dict[str, str], index: str
+) -> None:
+    """Of a store that is still empty as of one with a million orders."""
+    opened = Store.open(f"sqlite:///{tmp_path / 'plan.sqlite'}")
+    asked: list[tuple[str, Any]] = []
+
+    @event.listens_for(opened.reader, "before_cursor_execute")
+    def _note(*given: Any) -> None:
+        asked.append((given[2], given[3]))
+
+    for cursor in (None, "MTc5ODY3NDA1NjA2NDAwMDoxMjQ2NTM"):
+        asked.clear()
+        Queries(opened).matching(TENANT, OrderFilters(**filters), cursor)
+        statement, parameters = next(one for one in asked if "ORDER BY" in one[0])
+        with opened.reader.begin() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+        assert f"v1_orders_{index} (" in str(plan)
+    opened.close()
