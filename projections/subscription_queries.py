@@ -24,7 +24,7 @@ from projections.moments import microseconds
 from projections.orders import unfinished
 from projections.process_events import Entry
 from projections.store import Store
-from projections.subscriptions import subscription_from
+from projections.subscriptions import is_inactive, is_rehearsed, subscription_from
 from projections.tables import indexable, listed, member_of, parted
 from projections.timeline_shape import timeline_entry
 from projections.viewset import ViewSet
@@ -230,6 +230,8 @@ def _conditions(
             found.append(columns[name] == indexable(value))
     if filters.status is not None:
         found.append(_stands(tables, filters.status, today))
+    if filters.mode not in {None, "production"}:
+        found.append(is_rehearsed(tables.subscriptions))
     if filters.since is not None:
         found.append(columns.created >= microseconds(filters.since))
     if filters.until is not None:
@@ -251,7 +253,7 @@ def _stands(tables: ViewSet, status: str, today: str) -> ColumnElement[bool]:
         case "active":
             return and_(columns.status == status, goes_on, runs)
         case "expired":
-            over = and_(columns.status == "active", columns.expires <= today)
-            return and_(or_(columns.status == status, over), goes_on)
+            over = columns.status.in_(("active", status))
+            return and_(over, columns.expires <= today, goes_on)
         case _:
-            return and_(columns.status == status, goes_on)
+            return and_(columns.status == status, is_inactive(tables.subscriptions), goes_on)
