@@ -142,7 +142,7 @@ def test_up_shows_a_first_order_and_finds_it_again_after_ctrl_c(start: Callable[
     assert f"{up.sandbox}/_journal" in up.output
     journal = httpx.get(f"http://{up.sandbox}/_journal").json()["items"]
     assert {entry["partner"] for entry in journal} == {"zuora", "salesforce", "entitlements"}
-    assert len(up.children()) == 6
+    assert len(up.children()) == 7
     assert up.interrupted() == 0
     assert "Traceback" not in up.output
 
@@ -152,7 +152,11 @@ def test_up_shows_a_first_order_and_finds_it_again_after_ctrl_c(start: Callable[
     listed = json.loads(again.cli("orders", "--json").stdout)["items"]
     assert {"id": order_id[1], "status": "complete"}.items() <= listed[-1].items()
     assert len(listed) == 2
+    mine = f"http://{again.sandbox}/webhooks/mine"
+    body = {"url": mine, "events": ["order.accepted", "order.completed"]}
+    assert httpx.post(f"http://{again.api}/api/webhook-endpoints", json=body).status_code == 201
     _comes_back_when_killed(again, "worker")
+    again.until(lambda: "order.completed" in httpx.get(mine).text)
     assert again.interrupted() == 0
 
 
