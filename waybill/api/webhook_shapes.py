@@ -2,13 +2,21 @@
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from projections.webhooks.deliveries import LIMIT, MOST
 from streams.core.webhooks.endpoint import IN_FLIGHT
 from waybill.api.shapes import Moment
 
 MOST_IN_FLIGHT = 100
+MOST_HEADERS = 20
 MOST_PER_S = 10_000
 DAY_S = 86_400
 TEST = "webhook.test"
@@ -25,8 +33,29 @@ _Pattern: TypeAlias = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z_]+\.(
 _Events: TypeAlias = Annotated[list[_Pattern], Field(min_length=1, max_length=100)]
 _Url: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 _Description: TypeAlias = Annotated[str, StringConstraints(max_length=500)]
-_HeaderName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$")]
-_HeaderValue: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,4094}[!-~])?$")]
+_NAME = r"^[A-Za-z0-9-]{1,100}$"
+_VALUE = r"^[!-~]([ -~]{0,4094}[!-~])?$"
+_HeaderName: TypeAlias = Annotated[str, StringConstraints(pattern=_NAME)]
+_HeaderValue: TypeAlias = Annotated[str, StringConstraints(pattern=_VALUE)]
+
+
+def _mapping(value: dict[str, Any]) -> WithJsonSchema:
+    """Of `patternProperties`, which pydantic would write, generators of clients make nothing."""
+    names = {"pattern": _NAME}
+    told = {"type": "object", "propertyNames": names, "additionalProperties": value}
+    return WithJsonSchema({**told, "maxProperties": MOST_HEADERS})
+
+
+_Headers: TypeAlias = Annotated[
+    dict[_HeaderName, _HeaderValue],
+    Field(max_length=MOST_HEADERS),
+    _mapping({"type": "string", "pattern": _VALUE}),
+]
+_HeaderChanges: TypeAlias = Annotated[
+    dict[_HeaderName, _HeaderValue | None],
+    Field(max_length=MOST_HEADERS),
+    _mapping({"anyOf": [{"type": "string", "pattern": _VALUE}, {"type": "null"}]}),
+]
 _Rate: TypeAlias = Annotated[float, Field(gt=0, le=MOST_PER_S)]
 _InFlight: TypeAlias = Annotated[int, Field(ge=1, le=MOST_IN_FLIGHT)]
 
@@ -51,9 +80,7 @@ class WebhookEndpointBody(_Shape):
     events: _Events = Field(default=["*"], description=_EVENTS)
     payload: Payload = Field(default="full", description=_PAYLOAD)
     personal_data: bool = Field(default=False, description=_PERSONAL)
-    headers: dict[_HeaderName, _HeaderValue] = Field(
-        default={}, max_length=20, description=_HEADERS
-    )
+    headers: _Headers = Field(default={}, description=_HEADERS)
     enabled: bool = True
     rate_limit: _Rate | None = Field(default=None, description=_RATE)
     max_in_flight: _InFlight = Field(default=IN_FLIGHT, description=_IN_FLIGHT)
@@ -70,8 +97,8 @@ class WebhookEndpointChanges(_Shape):
     events: _Events = Field(default_factory=list, description=_EVENTS)
     payload: Payload = Field(default_factory=lambda: "full", description=_PAYLOAD)
     personal_data: bool = Field(default_factory=bool, description=_PERSONAL)
-    headers: dict[_HeaderName, _HeaderValue | None] = Field(
-        default_factory=dict, max_length=20, description=f"{_HEADERS}. Null takes one away"
+    headers: _HeaderChanges = Field(
+        default_factory=dict, description=f"{_HEADERS}. Null takes one away"
     )
     enabled: bool = Field(
         default_factory=bool,
