@@ -22,7 +22,7 @@ from streams.core.webhooks.bodies import body_of
 from streams.core.webhooks.catalogue import types_of
 from streams.core.webhooks.schemas import body_model
 from streams.core.webhooks.updates import read_update
-from tests.e2e.stack import PERSONAL, PROCESSES, Stack, an_order
+from tests.e2e.stack import BUYER, PERSONAL, PROCESSES, Stack, an_order
 
 GOOD = ["accepted", "processing", "post_processing", "completed"]
 MANY, WAVE = 200, 50
@@ -109,45 +109,6 @@ async def test_webhooks_tell_of_a_new_order_whatever_fails_later(stack: Stack) -
             body = body_of(name, update, "full", None)
             body_model(name, "full").model_validate_json(body)
             assert not any(text.encode() in body for text in PERSONAL)
-
-
-def test_a_receiver_hears_of_an_order_and_of_the_step_that_failed_later(stack: Stack) -> None:
-    """Results of steps are published because the endpoint wants them."""
-    stack.start("webhooks")
-    stack.ready("webhooks")
-    receiver, wanted = f"{stack.sandbox}/webhooks/crm", ["accepted.*", "limio.*", "step.*"]
-    made = httpx.post(
-        f"{stack.url}/api/webhook-endpoints", json={"url": receiver, "events": wanted}
-    ).json()
-    stack.until(lambda: httpx.get(f"{stack.url}/api/webhook-endpoints/{made['id']}").is_success)
-    stack.fault("zuora", path="/v1/orders", status=400)
-    order = stack.submit(an_order())
-    assert stack.ended(order["id"])["status"] == "failed"
-    stack.mend()
-
-    def received() -> list[dict[str, Any]]:
-        return list(httpx.get(receiver).json()["items"])
-
-    stack.until(lambda: any(kind_of(one) == "limio.error" for one in received()))
-    told = received()
-    assert [kind_of(one) for one in told] == [
-        *("accepted.new", "limio.order_submitted", "step.succeeded", "step.failed", "limio.error"),
-    ]
-    for one in told:
-        body = json.loads(one["body"])
-        assert Webhook(made["secret"]).verify(one["body"], one["headers"]) == body
-        body_model(kind_of(one), "full").model_validate(body)
-        assert not any(text in one["body"] for text in PERSONAL)
-    error = json.loads(told[-1]["body"])
-    assert error["event"]["event"]["id"] == order["id"]
-    assert [one["name"] for one in error["pluginErrorOutput"]] == ["zuora"]
-    place = f"{stack.url}/api/webhook-endpoints/{made['id']}"
-    assert httpx.delete(place).is_success, "so that no results of steps come in between"
-
-
-def kind_of(delivery: dict[str, Any]) -> str:
-    headers = {name.lower(): value for name, value in delivery["headers"].items()}
-    return headers["waybill-event-type"]
 
 
 async def test_an_end_stands_on_its_own_topic_with_the_same_id(stack: Stack) -> None:
@@ -275,3 +236,53 @@ async def test_nothing_personal_leaves_the_orders_topic_in_clear(stack: Stack) -
     assert leaks == set()
     sent = await stack.read(topics.orders, bool)
     assert all(any(value.encode() in r.value for r in sent) for value in PERSONAL)
+
+
+def received(stack: Stack, until: str) -> list[dict[str, Any]]:
+    """What the receiver got, the last of that type; oldest first."""
+    found: list[dict[str, Any]] = []
+
+    def has_come() -> bool:
+        found[:] = httpx.get(f"{stack.sandbox}/webhooks/crm").json()["items"]
+        return bool(found) and kind_of(found[-1]) == until
+
+    stack.until(has_come)
+    return found
+
+
+def kind_of(delivery: dict[str, Any]) -> str:
+    headers = {name.lower(): value for name, value in delivery["headers"].items()}
+    return str(headers["waybill-event-type"])
+
+
+def test_a_receiver_hears_of_an_order_and_of_the_step_that_failed_later(stack: Stack) -> None:
+    """Results of steps are published because the endpoint wants them."""
+    stack.start("webhooks")
+    stack.ready("webhooks")
+    wanted = ["accepted.*", "limio.*", "step.*"]
+    body = {"url": f"{stack.sandbox}/webhooks/crm", "events": wanted}
+    made = httpx.post(f"{stack.url}/api/webhook-endpoints", json=body).json()
+    stack.fault("zuora", path="/v1/orders", status=400)
+    order = stack.submit(an_order())
+    assert stack.ended(order["id"])["status"] == "failed"
+    stack.mend()
+    told = received(stack, until="limio.error")
+    assert [kind_of(one) for one in told] == [
+        *("accepted.new", "limio.order_submitted", "step.succeeded", "step.failed", "limio.error"),
+    ]
+    for one in told:
+        body = json.loads(one["body"])
+        assert Webhook(made["secret"]).verify(one["body"], one["headers"]) == body
+        body_model(kind_of(one), "full").model_validate(body)
+        assert not any(text in one["body"] for text in PERSONAL)
+    error = json.loads(told[-1]["body"])
+    assert error["event"]["event"]["id"] == order["id"]
+    assert [one["name"] for one in error["pluginErrorOutput"]] == ["zuora"]
+
+
+def test_a_receiver_hears_what_a_buyer_has_done_and_not_who(stack: Stack) -> None:
+    told = {"type": "cancel_attempted", "data": {"reason": "price", "email": BUYER["email"]}}
+    assert httpx.post(f"{stack.url}/api/events", json=told).status_code == 202
+    body = json.loads(received(stack, until="limio.cancel_attempted")[-1]["body"])
+    event = {"reason": "price", "email": "[redacted]", "subscriptions": []}
+    assert body["data"]["event"] == event
