@@ -12,7 +12,12 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 
+from projections.webhooks.queue import Due
 from streams.agents.webhooks.egress import check_endpoint, guarded_connector
+from streams.agents.webhooks.endpoints import EndpointBook
+from streams.agents.webhooks.sender import Sender
+from streams.core.sealing import TenantKeys
+from streams.core.webhooks.changing import Sealer
 from streams.core.webhooks.egress import (
     AllowList,
     EgressRefusedError,
@@ -20,7 +25,11 @@ from streams.core.webhooks.egress import (
     check_url,
     is_public,
 )
+from streams.core.webhooks.endpoint import Endpoint
+from streams.kafka.admin import Cluster
+from waybill.clock import monotonic, random_bytes, utc_now
 from waybill.egress import allow_list
+from waybill.reference.codes import CODES as ALL_CODES
 from waybill.settings import Settings, SettingsError
 
 PRIVATE = (
@@ -63,6 +72,8 @@ URLS = (
     *("https://[fe80::1%25eth0]/", "https://[::1", "https://[v1.a]/", "https://::1/"),
     "https://example.com/" + "a" * 2048,
 )
+
+CODES = ALL_CODES["A webhook endpoint is refused"]
 
 
 class Names(AbstractResolver):
@@ -168,6 +179,27 @@ async def test_urls_that_mislead_are_refused_at_creation_and_at_send(url: str) -
     # gets as far as the name server, which knows no name, or to the guard, and never further.
     with pytest.raises((EgressRefusedError, aiohttp.ClientError, ValueError)):
         await post(url, AllowList(), names)
+
+
+@pytest.mark.parametrize("url", [f"https://{a}/" for a in PRIVATE if ":" not in a] + [*URLS])
+async def test_the_sender_of_deliveries_refuses_them_as_well(url: str) -> None:
+    """An endpoint from before a list was narrowed: the attempt says why, nothing is sent."""
+    keys = {"acme": TenantKeys.derived_from(b"k" * 32)}
+    book = EndpointBook(Cluster("127.0.0.1:9"), "webhook-endpoints", keys)
+    secret, _ = Sealer(keys["acme"], random_bytes).secret("whe_1", "v1", utc_now())
+    endpoint = Endpoint(
+        id="whe_1", tenant="acme", url=url, secrets=(secret,), created=utc_now(), updated=utc_now()
+    )
+    due = Due(
+        *("del_1", "acme", "whe_1", "msg_1", "full", "order.failed", "o"), *[0] * 6, None, b""
+    )
+    sender = Sender(guarded_connector(AllowList(), Names({})), book, utc_now, monotonic)
+    try:
+        answer = await sender.attempt(endpoint, due)
+    finally:
+        await sender.close()
+    assert answer.status is None
+    assert answer.error in {code for code in CODES if code.startswith("webhook_")} | {"not_reached"}
 
 
 @pytest.mark.parametrize(
