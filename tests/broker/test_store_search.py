@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from projections.listing import OrderFilters
 from projections.queries import Queries
 from projections.search import index_again, leave_index
 from projections.store import Store
-from projections.testing import WAYBILLS, History, acceptance
+from projections.testing import START, WAYBILLS, History, acceptance
 from schemas.codec import decode
-from schemas.events import CompensationFailed, OrderAccepted, OrderAmended, StepFailed
+from schemas.events import CompensationFailed, Event, OrderAccepted, OrderAmended, StepFailed
 from streams.agents.projector import Projector
 from streams.core.order import Order
 from tests.full_histories import full_history
@@ -34,7 +35,10 @@ def history() -> History:
         assert isinstance(fact, OrderAccepted)
         document = f'{{"orderItems": [{{"offer": {{"name": "{NAMES[number % 3]}"}}}}]}}'
         mode = "test" if number % 4 == 0 else "production"
-        made.append(0, replace(accepted, fact=replace(fact, document=document, mode=mode)))
+        # Three at a time at the very same moment: pages have to go on in between.
+        at = START + timedelta(minutes=number - number % 3)
+        envelope = replace(accepted.envelope, occurred_at=at)
+        made.append(0, Event(envelope, replace(fact, document=document, mode=mode)))
     return made
 
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from projections.listing import OrderFilters
 from schemas.commands import CommandKind
 from schemas.events import CommandReceived, OrderPaused, StepDeferred, StepSucceeded
 from waybill.api import shapes
@@ -93,27 +94,17 @@ async def test_what_an_answer_said_is_waited_for_by_the_next(world: Any, client:
     assert len(page["items"]) == 2
 
 
-async def test_an_answer_tells_its_own_offsets_while_others_see_newer_ones(
-    world: Any, client: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_answer_tells_what_its_first_look_stood_on(world: Any, client: Any) -> None:
     world.accept(DOCUMENT)
-    reading, slow = client.server.app[API].services.reading, asyncio.Event()
-    orders = reading.orders
-    loop = asyncio.get_running_loop()
+    reader = client.server.app[API].reader
 
-    def late(*given: Any) -> Any:
-        page = orders(*given)
-        if given[3] == 7:
-            asyncio.run_coroutine_threadsafe(slow.wait(), loop).result(10)
-        return page
+    async def request() -> Any:
+        reader.begin()
+        found = await reader.ask(lambda reading: reading.orders("default", OrderFilters(), None, 9))
+        world.accept({"external_id": "P-2"})
+        await asyncio.create_task(reader.ask(lambda _: None))
+        await reader.ask(lambda _: None)
+        return len(found["items"]), reader.answered
 
-    monkeypatch.setattr(reading, "orders", late)
-    first = asyncio.create_task(client.get("/api/orders?limit=7"))
-    await asyncio.sleep(0.1)
-    world.accept({"external_id": "P-2"})
-    newer = await client.get("/api/orders")
-    slow.set()
-    assert newer.headers["Waybill-Applied"] == "3:1,4:-1"
-    older = await first
-    assert len((await older.json())["items"]) == 1
-    assert older.headers["Waybill-Applied"] == "3:0,4:-1"
+    assert await asyncio.create_task(request()) == (1, {3: 0, 4: -1})
+    assert reader.applied == {3: 1, 4: -1}
