@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from aiohttp import ThreadedResolver, web
+from aiohttp import web
 
 from plugins.addressing import Addressing
 from plugins.perform import Performer
@@ -20,6 +20,7 @@ from projections.vault import Vault
 from projections.webhooks.deliveries import Deliveries
 from streams.agents.previewing import Previewing
 from streams.agents.webhooks.endpoints import EndpointBook
+from streams.agents.webhooks.names import Names
 from streams.core.intake import Intake
 from streams.core.sealing import TenantKeys
 from streams.core.sequence import Sequencer
@@ -166,7 +167,7 @@ def _webhooks(settings: Settings, parts: _Parts) -> WebhookServices:
         endpoints=EndpointBook(parts.cluster, parts.topics.webhook_endpoints, parts.tenant_keys),
         deliveries=parts.deliveries,
         allow=allow_list(ours),
-        resolver=ThreadedResolver(),
+        resolver=Names(),
         keys=parts.tenant_keys,
     )
 

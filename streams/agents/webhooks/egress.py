@@ -6,9 +6,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from aiohttp import ClientRequest, ClientTimeout, TCPConnector, ThreadedResolver
+from aiohttp import ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from streams.agents.webhooks.names import Names
 from streams.core.webhooks.egress import (
     AllowList,
     EgressRefusedError,
@@ -61,7 +62,7 @@ class GuardedResolver(AbstractResolver):
 
     def __init__(self, allow: AllowList, resolver: AbstractResolver | None = None) -> None:
         self._allow = allow
-        self._resolver = resolver or ThreadedResolver()
+        self._resolver = resolver or Names()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
