@@ -6,7 +6,7 @@ its head, has a `next_at`; the others follow by (place, n). Moments are microsec
 
 from typing import Final
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, literal_column
 
 from projections.store import BASE
 from projections.tables import Place, Text
@@ -89,6 +89,9 @@ FAILED: Final = "failed"
 DISCARDED: Final = "discarded"
 
 _OF = DELIVERIES.c
+HAS_FAILED: Final = _OF.status == literal_column(f"'{FAILED}'")
+"""As the index says it: no database proves that from a bound value."""
+
 Index(
     "webhook_deliveries_due",
     _OF.endpoint,
@@ -100,12 +103,21 @@ Index(
 Index("webhook_deliveries_lane", _OF.lane, _OF.endpoint, _OF.place, _OF.n)
 Index(
     "webhook_deliveries_pending",
+    _OF.tenant,
     _OF.endpoint,
     _OF.created,
     sqlite_where=_OF.settled.is_(None),
     postgresql_where=_OF.settled.is_(None),
 )
+Index(
+    "webhook_deliveries_failed",
+    _OF.tenant,
+    _OF.created,
+    _OF.id,
+    sqlite_where=HAS_FAILED,
+    postgresql_where=HAS_FAILED,
+)
 Index("webhook_deliveries_tenant", _OF.tenant, _OF.created, _OF.id)
-Index("webhook_deliveries_endpoint", _OF.endpoint, _OF.created, _OF.id)
+Index("webhook_deliveries_endpoint", _OF.tenant, _OF.endpoint, _OF.created, _OF.id)
 Index("webhook_messages_created", MESSAGES.c.created)
 Index("webhook_states_tenant", STATES.c.tenant)

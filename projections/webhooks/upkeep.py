@@ -29,6 +29,7 @@ _D = DELIVERIES.c
 class Backlog(NamedTuple):
     """What is pending for one endpoint."""
 
+    tenant: str
     endpoint: str
     pending: int
     oldest: datetime
@@ -50,20 +51,21 @@ class Upkeep:
     def backlogs(self) -> list[Backlog]:
         """By endpoint, deleted and disabled ones too; none for those with nothing pending."""
         query = (
-            select(_D.endpoint, func.count(), func.min(_D.created))
+            select(_D.tenant, _D.endpoint, func.count(), func.min(_D.created))
             .where(_D.settled.is_(None))
-            .group_by(_D.endpoint)
+            .group_by(_D.tenant, _D.endpoint)
         )
         with self._store.reader.begin() as connection:
             rows = connection.execute(query).tuples()
-            return [Backlog(endpoint, count, moment_of(at)) for endpoint, count, at in rows]
+            return [Backlog(*of, count, moment_of(oldest)) for *of, count, oldest in rows]
 
-    def discard(self, endpoint: str, before: datetime, now: datetime) -> int:
+    def discard(self, backlog: Backlog, before: datetime, now: datetime) -> int:
         """Gives up what is pending for a deleted endpoint and was made before then."""
         some = (
             select(_D.id)
             .where(
-                _D.endpoint == endpoint,
+                _D.tenant == backlog.tenant,
+                _D.endpoint == backlog.endpoint,
                 _D.settled.is_(None),
                 _D.created < microseconds(before),
             )
@@ -80,10 +82,10 @@ class Upkeep:
         """Drops deliveries that were made before then, their attempts and their messages."""
         cutoff = microseconds(before)
         dropped = pending = 0
-        for endpoint in self._endpoints():
+        for tenant in self._tenants():
             old = (
                 select(_D.id, _D.status, _D.endpoint, _D.lane)
-                .where(_D.endpoint == endpoint, _D.created < cutoff)
+                .where(_D.tenant == tenant, _D.created < cutoff)
                 .limit(_AT_ONCE)
             )
             while found := self._drop(old, microseconds(now)):
@@ -95,12 +97,12 @@ class Upkeep:
             pass
         return Forgotten(dropped, pending)
 
-    def _endpoints(self) -> Iterator[str]:
+    def _tenants(self) -> Iterator[str]:
         """One look into the index each, however many deliveries there are."""
         last = ""
         while True:
             with self._store.reader.begin() as connection:
-                found = connection.scalar(select(func.min(_D.endpoint)).where(_D.endpoint > last))
+                found = connection.scalar(select(func.min(_D.tenant)).where(_D.tenant > last))
             if found is None:
                 return
             yield found

@@ -239,9 +239,11 @@ def test_what_is_for_a_deleted_endpoint_is_given_up(filled: Filled) -> None:
     upkeep = Upkeep(filled.store)
     filled.arrive("order-1", "whe_a", "whe_b", created=AT - 10)
     filled.arrive("order-1", "whe_a")
-    assert upkeep.discard("whe_a", NOW, NOW) == 1
-    assert upkeep.discard("whe_a", NOW + timedelta(seconds=1), NOW) == 1
-    assert upkeep.backlogs() == [Backlog("whe_b", 1, NOW - timedelta(microseconds=10))]
+    backlog = upkeep.backlogs()[0]
+    assert (backlog.endpoint, backlog.pending) == ("whe_a", 2)
+    assert upkeep.discard(backlog, NOW, NOW) == 1
+    assert upkeep.discard(backlog, NOW + timedelta(seconds=1), NOW) == 1
+    assert upkeep.backlogs() == [Backlog("t", "whe_b", 1, NOW - timedelta(microseconds=10))]
     assert filled.due("whe_a") == []
 
 

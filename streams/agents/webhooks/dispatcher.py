@@ -26,6 +26,7 @@ LOOK_S = 0.2
 """So often is asked for what time, the API or another process has made due."""
 LOOK_PART = 0.05
 """At most this part of the time goes into looking, however many endpoints there are."""
+LONGEST_LOOK_S = 2.0
 STANDINGS_S = 1.0
 GATHER_S = 0.005
 """A transaction costs as much for one result as for ten."""
@@ -158,13 +159,12 @@ class Dispatcher:
             if at <= now and name in self._lines:
                 self._lines[name].stale = True
         took = means.monotonic() - start
-        self._look_at = start + max(LOOK_S, took / LOOK_PART)
+        self._look_at = start + max(LOOK_S, min(LONGEST_LOOK_S, took / LOOK_PART))
 
     async def _set_up_lines(self, now: float) -> None:
         means, endpoints = self._means, self._means.book.everyone()
         if now >= self._standings_at:
             self._health.refreshed(await self._calls.read(means.standings.all))
-            metrics.DISABLED.set(self._health.disabled())
             self._standings_at = now + STANDINGS_S
             for endpoint in self._health.begun_anew(endpoints):
                 await self._begin(endpoint)
@@ -179,6 +179,8 @@ class Dispatcher:
             line.is_open = is_open
             lines[endpoint.id] = line
         self._lines = lines
+        closed = [one for one in lines.values() if one.endpoint.enabled and not one.is_open]
+        metrics.DISABLED.set(len(closed))
 
     async def _begin(self, endpoint: Endpoint) -> None:
         means = self._means
@@ -205,6 +207,7 @@ class Dispatcher:
         for name, some in by_line.items():
             self._lines[name].fill(some)
         if erased:
+            metrics.DELIVERIES.labels(DISCARDED).inc(len(erased))
             self._results += [_discarded(due, now) for due in erased]
             self._wake.set()
 

@@ -64,10 +64,6 @@ class Health:
             and found.generation < one.generation
         ]
 
-    def disabled(self) -> int:
-        """How many endpoints are disabled by what was found out."""
-        return sum(one.disabled_at is not None for one in self._standings.values())
-
     def attempted(self, endpoint: Endpoint, status: int | None, at: datetime) -> Verdict | None:
         """Takes the end of an attempt into account; what it means for the endpoint."""
         standing = self.of(endpoint)

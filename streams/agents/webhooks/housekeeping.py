@@ -62,7 +62,7 @@ class Housekeeping:
         now = self.now()
         for backlog in self.upkeep.backlogs():
             if self.book.get(backlog.endpoint) is None:
-                given_up = self.upkeep.discard(backlog.endpoint, now - SURELY_READ, now)
+                given_up = self.upkeep.discard(backlog, now - SURELY_READ, now)
                 metrics.DELIVERIES.labels(DISCARDED).inc(given_up)
         forgotten = self.upkeep.forget(now - KEPT, now)
         metrics.FORGOTTEN.labels(PENDING).inc(forgotten.pending)
