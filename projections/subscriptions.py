@@ -44,7 +44,7 @@ from schemas.events import OrderAccepted, OrderCompleted
 from schemas.orders import Document
 from streams.core.subscribed import Item
 from streams.core.subscription import GivenBack, Subscription, expiry, opened
-from streams.core.subscriptions import completed
+from streams.core.subscriptions import completed, sold_anew
 
 _CHANGING = (
     *("owner", "mode", "status", "ends", "expires", "offer", "account", "crm", "updated", "state"),
@@ -172,7 +172,13 @@ class SubscriptionsView:
                     continue
                 after = opened(change.after)
             else:
-                after = completed(before, change.after, self._document(change))
+                document = self._document(change)
+                after = completed(before, change.after, document)
+                anew = sold_anew(before, change.after, document)
+                if anew is not None:
+                    other = key._replace(reference=indexable(anew.reference))
+                    held[other] = change.place, anew
+                    changed.add(other)
             held[key] = place, after
             changed.add(key)
         self._bulk.write(connection, [_row(key, *held[key]) for key in sorted(changed)])

@@ -10,6 +10,7 @@ from schemas.orders import Document
 
 DAYS_OF = {"day": 1, "week": 7}
 MONTHS_OF = {"month": 1, "quarter": 3, "year": 12}
+DISCOUNT = "discount"
 NOTHING: Mapping[str, Any] = {}
 _LONGEST = 1000
 _ISO_DATE = len("2026-03-01")
@@ -51,8 +52,10 @@ class Sold(NamedTuple):
 
 
 def items_of(document: Document, order: str, since: str) -> list[Sold]:
-    """Its items; `since` where they do not say from when."""
-    return [_sold(given, order, since) for given in _objects(document.get("orderItems"))]
+    """Its items, and its discount; `since` where they do not say from when."""
+    sold = [_sold(given, order, since) for given in _objects(document.get("orderItems"))]
+    discount = part(document, "orderDiscount")
+    return [*sold, _discount(discount, order, since)] if discount else sold
 
 
 def _sold(given: _Object, order: str, since: str) -> Sold:
@@ -74,6 +77,24 @@ def _sold(given: _Object, order: str, since: str) -> Sold:
         order=order,
     )
     return Sold(item, attributes, text(given, "orderItemActionType"))
+
+
+def _discount(given: _Object, order: str, since: str) -> Sold:
+    plan = text(part(given, "productDetails", "ratePlan"), "path")
+    item = Item(
+        name=text(given, "name"),
+        offer=plan,
+        offer_type=DISCOUNT,
+        quantity=None,
+        amount=None,
+        currency=None,
+        rate_plan=None if plan is None else plan.rstrip("/").rpartition("/")[2],
+        products=(),
+        since=since,
+        until=None,
+        order=order,
+    )
+    return Sold(item, NOTHING, None)
 
 
 def offer_names(offer: Mapping[str, Any]) -> frozenset[str]:

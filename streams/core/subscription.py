@@ -70,11 +70,14 @@ class Subscription:
         return next((one for one in held if isinstance(one, str)), None)
 
 
-def opened(order: Order) -> Subscription:
-    """The subscription before any order is completed: `order` was accepted, and no more."""
+def opened(order: Order, reference: str | None = None) -> Subscription:
+    """The subscription before any order is completed: `order` was accepted, and no more.
+
+    `reference` where it is not the order's.
+    """
     accepted = order.accepted
     return Subscription(
-        reference=accepted.subscription_reference,
+        reference=reference or accepted.subscription_reference,
         tenant=order.tenant,
         owner=accepted.owner,
         mode=accepted.mode,

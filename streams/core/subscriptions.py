@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from schemas.orders import Document
 from streams.core.order import Order
 from streams.core.subscribed import (
+    DISCOUNT,
     Item,
     Sold,
     flag,
@@ -50,33 +51,6 @@ _BILLED_AS = {
 """What Zuora calls a subscription, in our words; a cancelled one is over by the day it `ends`."""
 
 
-def completed(before: Subscription | None, order: Order, document: Document) -> Subscription:
-    """The subscription after a completed order; `document` is the order's, sealed parts apart."""
-    found = before or opened(order)
-    done = _Done(found, order, document, _effective(order, document))
-    changes = _RULES.get(order.accepted.order_type, _nothing)(done)
-    changes["items"] = _kept(changes.get("items", found.items))
-    owner = _owner(order, document)
-    return replace(
-        found,
-        owner=owner or found.owner,
-        mode=order.accepted.mode,
-        updated=order.updated.isoformat(),
-        numbers=_numbers(found.numbers or {}, order),
-        last_order=order.id,
-        last_type=order.accepted.order_type,
-        orders=found.orders + 1,
-        **changes,
-    )
-
-
-def _kept(items: tuple[Item, ...]) -> tuple[Item, ...]:
-    """All that nothing ends, and the last of the others."""
-    ended = [item for item in items if item.until is not None]
-    gone = ended[: max(0, len(ended) - MOST_ENDED)]
-    return tuple(item for item in items if item not in gone) if gone else items
-
-
 @dataclass(frozen=True, slots=True)
 class _Done:
     """A completed order over the subscription before it; `day` is when it takes effect."""
@@ -85,6 +59,72 @@ class _Done:
     order: Order
     document: Document
     day: str
+
+
+def completed(before: Subscription | None, order: Order, document: Document) -> Subscription:
+    """The subscription after a completed order; `document` is the order's, sealed parts apart."""
+    found = before or opened(order)
+    done = _Done(found, order, document, _effective(order, document))
+    if _number_of_its_own(done) is not None:
+        return _counted(found, order)
+    changes = _RULES.get(order.accepted.order_type, _nothing)(done)
+    changes["items"] = _kept(changes.get("items", found.items))
+    owner = _owner(order, document)
+    return replace(
+        _counted(found, order),
+        owner=owner or found.owner,
+        mode=order.accepted.mode,
+        numbers=_numbers(found.numbers or {}, order),
+        **changes,
+    )
+
+
+def sold_anew(before: Subscription | None, order: Order, document: Document) -> Subscription | None:
+    """What a renewal has sold under a number of its own, because what it renews is over."""
+    if before is None or order.accepted.order_type != "renew":
+        return None
+    done = _Done(before, order, document, _effective(order, document))
+    number = _number_of_its_own(done)
+    if number is None:
+        return None
+    again = [replace(one, since=done.day, until=None) for one in _last_ones(done)]
+    found = replace(opened(order, number), term=before.term, currency=before.currency)
+    renewed = _renew(replace(done, before=replace(found, items=tuple(again))))
+    numbers = _numbers({}, order)
+    sold = replace(found, numbers=numbers, start=done.day, owner=before.owner)
+    return replace(_counted(sold, order), **renewed)
+
+
+def _counted(found: Subscription, order: Order) -> Subscription:
+    return replace(
+        found,
+        updated=order.updated.isoformat(),
+        last_order=order.id,
+        last_type=order.accepted.order_type,
+        orders=found.orders + 1,
+    )
+
+
+def _number_of_its_own(done: _Done) -> str | None:
+    """The billing system's number, where a renewal of what is over is no longer the same one."""
+    before, order = done.before, done.order
+    if order.accepted.order_type != "renew" or before.ends is None or before.ends > done.day:
+        return None
+    number = _latest(list(order.context.values()), "subscriptionNumber")
+    known = (before.reference, before.number("subscriptionNumber"))
+    return None if number in known else number
+
+
+def _last_ones(done: _Done) -> list[Item]:
+    """The items that it had to its end."""
+    return [item for item in done.before.items if item.until == done.before.ends]
+
+
+def _kept(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """All that nothing ends, and the last of the others."""
+    ended = [item for item in items if item.until is not None]
+    gone = ended[: max(0, len(ended) - MOST_ENDED)]
+    return tuple(item for item in items if item not in gone) if gone else items
 
 
 _Changes: TypeAlias = dict[str, Any]
@@ -99,7 +139,8 @@ def _new(done: _Done) -> _Changes:
     sold = items_of(done.document, done.order.id, done.day)
     start = min((item.since for item, *_ in sold), default=done.day)
     redeemed = flag(done.document.get("isRedeem"))
-    bought = sold and all(item.offer_type == "gift" for item, *_ in sold)
+    offers = [item for item, *_ in sold if item.offer_type != DISCOUNT]
+    bought = offers and all(item.offer_type == "gift" for item in offers)
     changes: _Changes = {
         "status": "active",
         "start": start,
@@ -162,8 +203,7 @@ def _renew(done: _Done) -> _Changes:
         # It is over: what it had begins anew.
         items += [
             replace(item, since=done.day, until=None, order=done.order.id)
-            for item in items
-            if item.until == ends
+            for item in _last_ones(done)
         ]
     gone = [item for item in items if item.until is None] if sold else []
     terms = _terms(sold, done.day)
@@ -271,7 +311,7 @@ def _is_number(value: Any) -> bool:
 def _terms(sold: Sequence[Sold], start: str) -> _Changes:
     """Those of the first offer that has a term; nothing where none has."""
     for item, attributes, _ in sold:
-        if item.offer_type != "discount" and (term := term_of(attributes)) is not None:
+        if item.offer_type != DISCOUNT and (term := term_of(attributes)) is not None:
             return {
                 "term": term,
                 "term_start": start,

@@ -171,6 +171,15 @@ async def test_orders_of_several_partitions_make_one_subscription(
     assert (found["orders"], found["last_type"]) == (2, "cancel_subscription")
 
 
+async def test_what_is_sold_anew_is_found_under_its_own_number(world: World, client: Any) -> None:
+    reference = buy(world, "one")
+    complete(world, change("cancel_subscription", reference), effectiveDate="2026-02-01")
+    renewed = {"subscriptionNumber": "S-2", "effectiveDate": "2026-03-01"}
+    complete(world, change("renew", reference), **renewed)
+    assert await listed(client, status="active") == ["S-2"]
+    assert await listed(client, status="cancelled") == [reference]
+
+
 async def test_an_amended_order_leaves_what_it_was_amended_to(world: World, client: Any) -> None:
     prepared = world.accept({"external_id": "E-1", "orderItems": [QUARTERLY]})
     amended = world.prepared({"external_id": "E-1", "orderItems": [{"name": "Yearly"}]})

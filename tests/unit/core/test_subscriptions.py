@@ -17,7 +17,7 @@ from streams.core.evolve import evolve
 from streams.core.order import Order
 from streams.core.subscribed import later
 from streams.core.subscription import Subscription, expiry, joined, opened, standing
-from streams.core.subscriptions import MOST_ENDED, completed
+from streams.core.subscriptions import MOST_ENDED, completed, sold_anew
 
 BEGAN = datetime(2026, 3, 1, 10, tzinfo=UTC)
 QUARTER = {"length": 3, "type": "months"}
@@ -200,6 +200,24 @@ def test_a_renewal_of_what_is_over_begins_it_anew() -> None:
     assert spans(found)[-1] == ("Digital", "2026-07-01", None)
 
 
+def test_what_is_sold_anew_under_another_number_is_a_subscription_of_its_own() -> None:
+    over = left(BOUGHT, change("cancel_subscription", "2026-04-15"))
+    said = {"subscriptionNumber": "S-2", "effectiveDate": "2026-05-15", "accountNumber": "A-1"}
+    renewal = order("renew", 75, zuora=said)
+    anew = sold_anew(over, renewal, {})
+    assert anew is not None
+    assert (anew.reference, anew.status, anew.start, anew.owner) == (
+        *("S-2", "active", "2026-05-15", "id-1"),
+    )
+    assert spans(anew) == [("Digital", "2026-05-15", None)]
+    assert (anew.term_end, anew.number("accountNumber")) == ("2026-08-15", "A-1")
+    after = completed(over, renewal, {})
+    assert (standing(after, "2026-05-15"), after.orders) == ("cancelled", 3)
+    assert after.items == over.items
+    assert sold_anew(left(BOUGHT), renewal, {}) is None
+    assert sold_anew(None, renewal, {}) is None
+
+
 @pytest.mark.parametrize("order_type", ["refund", "credit"])
 def test_what_is_given_back_is_listed(order_type: str) -> None:
     said = {"amount": "10.00", "currency": "GBP", "creditMemoNumber": "CM-1"}
@@ -304,7 +322,9 @@ DOCUMENTS = st.dictionaries(st.sampled_from(MEMBERS), ANYTHING, max_size=6)
 def test_no_document_and_no_answer_stops_the_fold(told: list[tuple[str, Any, Any]]) -> None:
     found = None
     for number, (order_type, document, said) in enumerate(told):
-        found = completed(found, order(order_type, number, zuora=said), document)
+        one = order(order_type, number, zuora=said)
+        sold_anew(found, one, document)
+        found = completed(found, one, document)
         standing(found, "2026-03-01")
         joined([found, left(BOUGHT)])
     assert found is None or found.orders == len(told)
