@@ -57,7 +57,10 @@ class Upkeep:
         )
         with self._store.reader.begin() as connection:
             rows = connection.execute(query).tuples()
-            return [Backlog(*of, count, moment_of(oldest)) for *of, count, oldest in rows]
+            return [
+                Backlog(tenant, endpoint, count, moment_of(oldest))
+                for tenant, endpoint, count, oldest in rows
+            ]
 
     def discard(self, backlog: Backlog, before: datetime, now: datetime) -> int:
         """Gives up what is pending for a deleted endpoint and was made before then."""
