@@ -194,7 +194,8 @@ def _latest_readers() -> tuple[bytes, Read, Mapping[int, Read]]:
     schema = latest(ORDER_EVENTS)
     *envelope, union = schema.parsed["fields"]
     kinds = {f"waybill.{kind.__name__}": kind for kind in (*_NESTED, *_FACTS)}
-    compiler = Compiler({**kinds, schema.parsed["name"]: Envelope})
+    # Orders under one configuration have the same waybill.
+    compiler = Compiler({**kinds, schema.parsed["name"]: Envelope}, {"waybill.WaybillStep"})
     return (
         HEADER.pack(MAGIC, schema.id),
         compiler.read({**schema.parsed, "fields": envelope}),

@@ -6,7 +6,7 @@ of `UNUSUAL`, and is left to a reader that walks the schema and says what is wro
 """
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeAlias, get_args, get_type_hints
@@ -59,10 +59,13 @@ class Compiler:
 
     `kinds` are the classes of records by their full names. They are built past their `__init__`:
     they have slots, and it does nothing but fill them. A field that a class lacks is read over.
+    Arrays of the `repeated` records are often those of the record before: then they are taken from
+    there, for bytes that begin with a whole array can only be that array.
     """
 
-    def __init__(self, kinds: Mapping[str, type[Any]]) -> None:
+    def __init__(self, kinds: Mapping[str, type[Any]], repeated: Container[str] = ()) -> None:
         self._kinds = kinds
+        self._repeated = repeated
         self._made: dict[str, Read] = {}
         self._lines: list[str] = []
         self._known: dict[str, Any] = {}
@@ -126,6 +129,8 @@ class Compiler:
         logical: str = "" if isinstance(schema, str) else schema.get("logicalType", "")
         if kind in {"record"} | self._made.keys():
             self._say(depth, f"{into}, i = {self._new(self.read(schema))}(b, i)")
+        elif kind == "array" and _name_of(schema["items"]) in self._repeated:
+            self._array_as_before(depth, schema, into)
         elif kind in {"array", "map"}:
             self._items(depth, schema, into)
         else:
@@ -154,6 +159,18 @@ class Compiler:
         if not is_map:
             self._say(depth, f"{into} = tuple({into})")
 
+    def _array_as_before(self, depth: int, schema: Any, into: str) -> None:
+        """What was read last is one tuple, for threads to find it whole."""
+        box, last, start = self._new([(b"\0", ())]), self._new(), self._new()
+        self._say(depth, f"{last} = {box}[0]")
+        self._say(depth, f"if b.startswith({last}[0], i):")
+        self._say(depth + 1, f"{into} = {last}[1]")
+        self._say(depth + 1, f"i += len({last}[0])")
+        self._say(depth, "else:")
+        self._say(depth + 1, f"{start} = i")
+        self._items(depth + 1, schema, into)
+        self._say(depth + 1, f"if i <= len(b): {box}[0] = b[{start}:i], {into}")
+
     def _union(self, depth: int, branches: list[Any], into: str) -> None:
         """Of null and one other; or of records, which a table finds."""
         which = self._new()
@@ -171,6 +188,11 @@ class Compiler:
         self._value(depth + 1, other, into)
         self._say(depth, "else:")
         self._say(depth + 1, "raise ValueError('no such branch')")
+
+
+def _name_of(schema: Any) -> str:
+    name: str = schema if isinstance(schema, str) else schema.get("name", "")
+    return name
 
 
 def _is_words(hint: Any) -> bool:
