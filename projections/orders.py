@@ -1,5 +1,6 @@
 """The orders view: one row per order, with its folded state and the columns to find it by."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -94,78 +95,21 @@ def orders_table(metadata: MetaData, prefix: str) -> Table:
 
 
 def _indexes(table: Table, prefix: str) -> None:
-    """Each costs at every write; the mass of completed orders is only in the first seven.
+    """Each costs at every write; the mass of completed orders is only in those of the whole.
 
     Lists are sorted by `created`. Behind it stands what another filter may ask for, so that those
     who do not fit are passed over in the index.
     """
-    columns = table.c
-    Index(f"{prefix}orders_id", columns.id, unique=True)
-    Index(f"{prefix}orders_created", columns.tenant, columns.created)
-    Index(f"{prefix}orders_external", columns.tenant, columns.external_id)
-    Index(f"{prefix}orders_reference", columns.tenant, columns.order_reference)
-    Index(f"{prefix}orders_subscription", columns.tenant, columns.subscription_reference)
-    Index(f"{prefix}orders_of_lane", columns.tenant, columns.lane)
-    Index(f"{prefix}orders_type", columns.tenant, columns.order_type, columns.created)
-    Index(
-        f"{prefix}orders_lane",
-        columns.lane,
-        columns.lane_offset,
-        columns.passes,
-        sqlite_where=unfinished(table),
-        postgresql_where=unfinished(table),
-    )
-    Index(
-        f"{prefix}orders_incomplete",
-        columns.tenant,
-        columns.status,
-        columns.created,
-        columns.order_type,
-        columns.mode,
-        columns.stage,
-        columns.error_code,
-        sqlite_where=incomplete(table),
-        postgresql_where=incomplete(table),
-    )
-    Index(
-        f"{prefix}orders_stage",
-        columns.tenant,
-        columns.stage,
-        columns.created,
-        columns.status,
-        columns.order_type,
-        columns.mode,
-        columns.error_code,
-        sqlite_where=columns.stage.is_not(None),
-        postgresql_where=columns.stage.is_not(None),
-    )
-    Index(
-        f"{prefix}orders_error",
-        columns.tenant,
-        columns.error_code,
-        columns.created,
-        columns.status,
-        columns.order_type,
-        columns.mode,
-        sqlite_where=columns.error_code.is_not(None),
-        postgresql_where=columns.error_code.is_not(None),
-    )
-    Index(
-        f"{prefix}orders_rehearsed",
-        columns.tenant,
-        columns.created,
-        columns.mode,
-        columns.order_type,
-        columns.status,
-        sqlite_where=rehearsed(table),
-        postgresql_where=rehearsed(table),
-    )
-    Index(
-        f"{prefix}orders_awaited",
-        columns.place,
-        sqlite_where=awaited(table),
-        postgresql_where=awaited(table),
-    )
+    Index(f"{prefix}orders_id", table.c.id, unique=True)
+    for name, columns in _OF_ALL.items():
+        Index(f"{prefix}orders_{name}", *(table.c[column] for column in columns))
+    for name, (part, columns) in _OF_PART.items():
+        Index(
+            f"{prefix}orders_{name}",
+            *(table.c[column] for column in columns),
+            sqlite_where=part(table),
+            postgresql_where=part(table),
+        )
 
 
 def unfinished(table: FromClause) -> ColumnElement[bool]:
@@ -192,6 +136,31 @@ def incomplete(table: FromClause) -> ColumnElement[bool]:
 def rehearsed(table: FromClause) -> ColumnElement[bool]:
     """Orders of a mode that is not `production`; written out for the same reason."""
     return table.c.mode != literal_column("'production'")
+
+
+_OF_ALL: Mapping[str, Sequence[str]] = {
+    "created": ("tenant", "created"),
+    "external": ("tenant", "external_id"),
+    "reference": ("tenant", "order_reference"),
+    "subscription": ("tenant", "subscription_reference"),
+    "of_lane": ("tenant", "lane"),
+    "type": ("tenant", "order_type", "created"),
+}
+_KIND = ("order_type", "mode")
+_OF_PART: Mapping[str, tuple[Callable[[FromClause], ColumnElement[bool]], Sequence[str]]] = {
+    "lane": (unfinished, ("lane", "lane_offset", "passes")),
+    "incomplete": (incomplete, ("tenant", "status", "created", *_KIND, "stage", "error_code")),
+    "stage": (
+        lambda table: table.c.stage.is_not(None),
+        ("tenant", "stage", "created", "status", *_KIND, "error_code"),
+    ),
+    "error": (
+        lambda table: table.c.error_code.is_not(None),
+        ("tenant", "error_code", "created", "status", *_KIND),
+    ),
+    "rehearsed": (rehearsed, ("tenant", "created", "mode", "order_type", "status")),
+    "awaited": (awaited, ("place",)),
+}
 
 
 def orders_bulk(table: Table, dialect: Dialect) -> Bulk:

@@ -1,14 +1,34 @@
 """`?as_of=`: offsets of the log or a moment, up to which an order is shown."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from projections.past import AsOf
 from waybill.api.call import Call
 from waybill.api.problems import BAD_QUERY, ApiProblem
-from waybill.api.shapes import Moment
-from waybill.api.tokens import VectorToken, parse_vector
+from waybill.api.shapes import Moment, Reread
+from waybill.api.tokens import OFFSETS, VectorToken, parse_vector
+
+_AS_OF = {
+    "anyOf": [
+        {"type": "string", "pattern": OFFSETS},
+        {"type": "string", "format": "date-time"},
+    ]
+}
+
+
+class PastQuery(Reread):
+    """Reading an order as it was."""
+
+    as_of: Annotated[str, WithJsonSchema(_AS_OF)] | None = Field(
+        default=None,
+        description="As it stood there: a token of an event, offsets as Waybill-Applied has them,"
+        " or a moment. Offsets that the views do not hold yet are waited for, up to 5 s",
+        examples=["2026-03-01T10:15:30Z"],
+    )
+
 
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 

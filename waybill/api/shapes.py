@@ -4,17 +4,10 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-)
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from projections.listing import OrderFilters
-from waybill.api.tokens import OFFSETS, ORDER_ID, TOKEN
+from waybill.api.tokens import ORDER_ID, TOKEN
 
 Status: TypeAlias = Literal[
     "submitted",
@@ -335,25 +328,6 @@ class Reread(_Shape):
         description="A token: waits up to 5 s until the views hold what it stands for",
         examples=["e3:120"],
         json_schema_extra={"pattern": TOKEN},
-    )
-
-
-_AS_OF = {
-    "anyOf": [
-        {"type": "string", "pattern": OFFSETS},
-        {"type": "string", "format": "date-time"},
-    ]
-}
-
-
-class PastQuery(Reread):
-    """Reading an order as it was."""
-
-    as_of: Annotated[str, WithJsonSchema(_AS_OF)] | None = Field(
-        default=None,
-        description="As it stood there: a token of an event, offsets as Waybill-Applied has them,"
-        " or a moment. Offsets that the views do not hold yet are waited for, up to 5 s",
-        examples=["2026-03-01T10:15:30Z"],
     )
 
 
