@@ -18,6 +18,7 @@ from waybill.api.exporting import EXPORT
 from waybill.api.lag_routes import LAG
 from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
+from waybill.api.past import PastQuery
 from waybill.api.parts import KEY, LAST_EVENT_ID, ORDER_PART, SCHEMA_PARTS
 from waybill.api.statistics_routes import STATISTICS
 from waybill.api.subscription_routes import SUBSCRIPTIONS
@@ -113,7 +114,7 @@ _ORDERS = (
         summary="One order with its steps",
         tag="orders",
         scope=Scope.READ,
-        query=shapes.PastQuery,
+        query=PastQuery,
         answers=(
             Answer(
                 status=200,
@@ -133,7 +134,7 @@ _ORDERS = (
         summary="The order's events in log order",
         tag="orders",
         scope=Scope.READ,
-        query=shapes.PastQuery,
+        query=PastQuery,
         answers=(
             Answer(
                 status=200,
@@ -153,7 +154,7 @@ _ORDERS = (
         summary="The order's callouts, errors and log",
         tag="orders",
         scope=Scope.READ,
-        query=shapes.PastQuery,
+        query=PastQuery,
         answers=(
             Answer(
                 status=200,
