@@ -18,8 +18,8 @@ from waybill.api.exporting import EXPORT
 from waybill.api.lag_routes import LAG
 from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
-from waybill.api.past import PastQuery
 from waybill.api.parts import KEY, LAST_EVENT_ID, ORDER_PART, SCHEMA_PARTS
+from waybill.api.past import PastQuery
 from waybill.api.statistics_routes import STATISTICS
 from waybill.api.subscription_routes import SUBSCRIPTIONS
 from waybill.api.webhook_routes import WEBHOOKS
