@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,10 @@ auth.wfc = {{ path = "keys.yaml", peers = ["default", "other"] }}
 checks.positive_data_acceptance.expected-statuses = [
   "2xx", 401, 403, 404, 409, 412, 422, 429
 ]
+# A stream goes on for ever where nothing happens that was asked for.
+[[operations]]
+include-operation-id = "followEvents"
+request-timeout = 1
 # How much a span may hold depends on the interval.
 [[operations]]
 include-operation-id = "readStatistics"
@@ -57,11 +61,15 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400]
 
 @dataclass(frozen=True)
 class Served:
-    """An API that has taken one order, with a key of all scopes for each of two tenants."""
+    """An API that has taken one order, with a key of all scopes for each of two tenants.
+
+    `held` is a token that the views hold, of whichever tenant one is.
+    """
 
     url: str
     keys: Mapping[str, str]
     order: Mapping[str, Any]
+    held: str
     sandbox: str
     folder: Path
 
@@ -103,7 +111,7 @@ def fuzzed(api: Served, *options: str) -> dict[str, Any]:
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
-        HELD: str(api.order["token"]),
+        HELD: api.held,
         RECEIVER: f"{api.sandbox}/hooks",
     }
     command = [str(Path(sys.executable).with_name("schemathesis")), "run"]
@@ -139,7 +147,9 @@ def served(kafka: str, folder: Path, database: str, prefix: str = "") -> Iterato
             on.start(program)
         on.answers(f"http://{sandbox}/livez")
         on.answers(f"http://{http}/readyz")
-        yield _with_an_order(on, Served(f"http://{http}", keys, {}, f"http://{sandbox}", folder))
+        yield _with_an_order(
+            on, Served(f"http://{http}", keys, {}, "", f"http://{sandbox}", folder)
+        )
 
 
 def _with_an_order(running: Stack, api: Served) -> Served:
@@ -149,7 +159,9 @@ def _with_an_order(running: Stack, api: Served) -> Served:
     while True:
         answer = api.asked("POST", "/api/order", {**order, "process_immediately": True})
         if answer["status"] == "complete":
-            return Served(api.url, api.keys, answer, api.sandbox, api.folder)
+            read = f"/api/orders/{answer['id']}/timeline?min_offset={answer['token']}"
+            held = api.asked("GET", read)["items"][0]["token"]
+            return replace(api, order=answer, held=held)
         if time.monotonic() > until:
             sys.exit(f"the first order is not complete; see {running.folder}")
 

@@ -10,10 +10,11 @@ import orjson
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
+from schemathesis.generation.meta import TestPhase
 
 from schemas.codec import HEADER, MAGIC
 from schemas.registry import ORDERS, latest
-from waybill.api.tokens import TOKEN
+from waybill.api.tokens import OFFSETS, TOKEN, VECTOR
 
 HELD = "FUZZ_TOKEN"
 """Environment variable: a token that the views hold already."""
@@ -31,8 +32,10 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
         query["min_offset"] = os.environ[HELD]
     known = {one.name for one in case.operation.headers}
     if "Prefer" in known:
-        headers["Prefer"] = "wait=1"
-    if "Last-Event-ID" in known and not headers.get("Last-Event-ID"):
+        headers["Prefer"] = "wait=1" if _is_example(case) else "wait=0"
+    if re.fullmatch(OFFSETS, str(query.get("as_of", ""))):
+        query["as_of"] = _MOMENT
+    if "Last-Event-ID" in known and re.fullmatch(f"|{VECTOR}", headers.get("Last-Event-ID") or ""):
         headers["Last-Event-ID"] = "0:-1"
     if str(headers.get("If-Match", "")).isdecimal():
         # A quoted number is taken for JSON text, and loses its quotes.
@@ -42,11 +45,13 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
         _reach_something(case, query)
 
 
+def _is_example(case: Any) -> bool:
+    return case.meta is not None and case.meta.phase.name is TestPhase.EXAMPLES
+
+
 def _reach_something(case: Any, query: dict[str, Any]) -> None:
     for name in _PAGES:
         query.pop(name, None)
-    if "as_of" in query:
-        query["as_of"] = _MOMENT
     if isinstance(case.body, dict) and "url" in case.body:
         case.body["url"] = os.environ[RECEIVER]
 

@@ -118,14 +118,24 @@ def postgresql() -> Iterator[str]:
             server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def fresh_database(postgresql: str) -> Callable[[], str]:
+    """Makes empty databases in PostgreSQL; their SQLAlchemy URLs."""
+
+    def make() -> str:
+        name = f"waybill_{random_bytes(6).hex()}"
+        with psycopg.connect(postgresql, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            at = connection.info
+            return f"postgresql+psycopg://{at.user}@/{name}?host={at.host}&port={at.port}"
+
+    return make
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """SQLAlchemy URL of an empty store, once in SQLite and once in PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'waybill.sqlite'}"
-    server: str = request.getfixturevalue("postgresql")
-    name = f"waybill_{random_bytes(6).hex()}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        at = connection.info
-        return f"postgresql+psycopg://{at.user}@/{name}?host={at.host}&port={at.port}"
+    made: str = request.getfixturevalue("fresh_database")()
+    return made

@@ -24,6 +24,7 @@ class FeedQuery(BaseModel):
     )
     type: str | None = Field(
         default=None,
+        min_length=1,
         max_length=1000,
         description="Those of these types, by commas, for instance `OrderCompleted,OrderFailed`",
         json_schema_extra={"pattern": f"^{_SOME}(,{_SOME})*$"},

@@ -17,7 +17,7 @@ _SUBSCRIPTION: Mapping[str, Any] = {
     "anyOf": [
         {"type": ["string", "null"], "maxLength": MAX_REFERENCE},
         {"type": "object"},
-        {"type": "array", "items": {"type": ["string", "object"]}},
+        {"type": "array", "items": {}},
     ],
     "examples": ["H4T6PL9WQ2ZC", {"reference": "H4T6PL9WQ2ZC"}],
 }

@@ -9,16 +9,17 @@ Schema: TypeAlias = Mapping[str, Any]
 
 KEY: Schema = {"type": "string", "maxLength": 255, "pattern": r"^[ -~]*$"}
 """An idempotency key."""
-NAMING_KEY: Schema = {"type": "string", "pattern": r"^(\"?[A-Za-z0-9][A-Za-z0-9._:-]{0,79}\"?)?$"}
+_NAME = "[A-Za-z0-9][A-Za-z0-9._:-]{0,79}"
+NAMING_KEY: Schema = {"type": "string", "pattern": f'^({_NAME}|"{_NAME}")?$'}
 """An idempotency key that becomes the id of a command."""
 LAST_EVENT_ID: Schema = {"type": "string", "pattern": f"^$|{VECTOR}"}
 
 ORDER_PART: Mapping[str, Schema] = {"id": {"type": "string", "pattern": f"^{ORDER_ID}$"}}
 COMMAND_ID: Schema = {
     "type": "string",
-    "pattern": f"^[A-Za-z0-9][A-Za-z0-9._:-]{{0,79}}(/{ORDER_ID})?$",
+    "pattern": f"^{_NAME}(/{ORDER_ID})?$",
 }
-BULK_ID: Schema = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$"}
+BULK_ID: Schema = {"type": "string", "pattern": f"^{_NAME}$"}
 STAGE: Schema = {
     "type": "string",
     "minLength": 1,

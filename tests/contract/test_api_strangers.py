@@ -1,0 +1,124 @@
+"""The running API as strangers meet it: by a client that a generator made, and by a fuzzer."""
+
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from benchmarks.fuzzing import ORDER, Served, fuzzed, served
+from streams.topics import Topics
+from waybill.api.openapi import openapi
+from waybill.api.routes import ROUTES
+
+CONFIGURATION = Path(__file__).parents[2] / "docs" / "how-to" / "openapi-python-client.yaml"
+NAME = "waybill_client"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def api(
+    request: pytest.FixtureRequest,
+    kafka: str,
+    fresh_topics: Callable[[], Topics],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Served]:
+    """With API keys in use and one order complete, on either database."""
+    folder = tmp_path_factory.mktemp(f"api-{request.param}")
+    database = f"sqlite:///{folder / 'waybill.sqlite'}"
+    if request.param == "postgresql":
+        database = request.getfixturevalue("fresh_database")()
+    with served(kafka, folder, database, fresh_topics().prefix) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder with the package that openapi-python-client makes, importable."""
+    folder = tmp_path_factory.mktemp("client")
+    (folder / "openapi.json").write_bytes(openapi(ROUTES))
+    command = [Path(sys.executable).with_name("openapi-python-client"), "generate"]
+    command += ["--path", "openapi.json", "--meta", "none", "--output-path", NAME]
+    told = subprocess.run(
+        [*command, "--config", CONFIGURATION],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "WARNING" not in told.stdout + told.stderr
+    sys.path.insert(0, str(folder))
+    yield folder / NAME
+    sys.path.remove(str(folder))
+
+
+def module(path: str) -> ModuleType:
+    return importlib.import_module(f"{NAME}.{path}")
+
+
+def test_every_operation_has_a_function(generated: Path) -> None:
+    made = {path.stem.replace("_", "") for path in generated.glob("api/*/*.py")}
+    assert {route.id.lower() for route in ROUTES} <= made
+
+
+def test_an_order_is_submitted_listed_read_and_followed(generated: Path, api: Served) -> None:
+    assert generated.is_dir()
+    client = module("client").AuthenticatedClient(
+        base_url=api.url, token=api.keys["default"], raise_on_unexpected_status=True
+    )
+    models = module("models")
+    order = models.Order.from_dict({**ORDER, "external_id": "GENERATED-1"})
+
+    taken = module("api.orders.submit_order").sync(client=client, body=order, prefer="wait=20")
+    assert isinstance(taken, models.OrderAnswer)
+    assert taken.external_id == "GENERATED-1"
+    assert taken.status.value in {"post_processing", "complete"}
+
+    page = module("api.orders.list_orders").sync(
+        client=client, external_id="GENERATED-1", min_offset=taken.token
+    )
+    assert [found.id for found in page.items] == [taken.id]
+
+    read = module("api.orders.read_order").sync(taken.id, client=client)
+    assert read.created.tzinfo is not None
+    assert {step.status.value for step in read.steps} == {"succeeded"}
+
+    refused = module("api.orders.read_order").sync("order-" + "0" * 32, client=client)
+    assert isinstance(refused, models.ProblemDocument)
+    assert (refused.status, refused.code) == (404, "not_found")
+
+
+def test_a_command_is_sent_and_followed(generated: Path, api: Served) -> None:
+    assert generated.is_dir()
+    client = module("client").AuthenticatedClient(base_url=api.url, token=api.keys["default"])
+    models = module("models")
+    body = models.CommandBody(command=models.CommandKind.RETRY, reason="a client asks")
+    sent: Any = module("api.commands.command_order").sync(
+        api.order["id"], client=client, body=body, prefer="wait=20"
+    )
+    assert (sent.status.value, sent.code) == ("rejected", "nothing_to_retry")
+    known = module("api.commands.read_command").sync(sent.id, client=client, min_offset=sent.token)
+    assert json.dumps(known.to_dict()) == json.dumps(sent.to_dict())
+
+
+FUZZED = {
+    "sqlite": ("--phases", "coverage", "--mode", "negative"),
+    "postgresql": ("--phases", "examples,fuzzing,stateful", "--max-examples", "2"),
+}
+"""What is wrong on the one, what is right on the other: `benchmarks.fuzzing` does all on both."""
+
+
+def test_whatever_is_asked_the_answer_is_one_of_the_documents(
+    api: Served, request: pytest.FixtureRequest
+) -> None:
+    options = FUZZED[request.node.callspec.params["api"]]
+    report = fuzzed(api, *options, "--seed", "7", "--no-shrink", "--continue-on-failure")
+    assert report["failures"] == [], report["words"]
+    assert report["errors"] == [], report["words"]
+    operations, cases = report["operations"], report["test_cases"]["generated"]
+    assert operations["tested"] == operations["total"]
+    assert cases > 5 * operations["total"]
