@@ -32,13 +32,16 @@ WORKERS = 3
 SAY_EVERY_S = 30.0
 HARVEST_EVERY_S = 10.0
 STEP_S = 4.0
-RETRY = {"attempts": 8, "first_s": 0.5, "longest_s": 20.0}
+ATTEMPTS = 8
 """A partner that keeps a failure under its key answers so for a day: a person is asked soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """What is asked for. `every` are the bounds of the pauses between two disturbances."""
+    """What is asked for. `every` are the bounds of the pauses between two disturbances.
+
+    `longest_s` bounds the pauses between the attempts of a step.
+    """
 
     seconds: float
     seed: int
@@ -47,37 +50,35 @@ class Campaign:
     latency_ms: int = 60
     every: tuple[float, float] = (4.0, 10.0)
     brokers: int = 1
+    longest_s: float = 20.0
     settle_s: float = 600.0
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="soak-")))
 
 
-def configuration() -> dict[str, object]:
+def configuration(longest_s: float) -> dict[str, object]:
     """Steps for new orders and for changes; `letter` and `parcel` go to partners without keys."""
+    retry = {"attempts": ATTEMPTS, "first_s": 0.5, "longest_s": longest_s}
+    patient = {"timeout": STEP_S, "retry": retry}
+    ledger = _callout("ledger", "/ledger", retry=retry, on_unknown="repeat")
+    letter = _callout("letter", "/keyless/letter", retry=retry, critical=False)
+    parcel = _callout("parcel", "/keyless/parcel", retry=retry, on_unknown="rest")
     return {
         "version": 1,
         "sequence": [
-            {"name": "salesforceV3", "timeout": STEP_S, "retry": RETRY},
-            {"name": "zuora", "timeout": STEP_S, "retry": RETRY},
-            _callout("ledger", "/ledger", on_unknown="repeat"),
-            _callout("letter", "/keyless/letter", critical=False),
-            {"name": "platformEvents", "timeout": STEP_S, "retry": RETRY},
+            {"name": "salesforceV3", **patient},
+            {"name": "zuora", **patient},
+            ledger,
+            letter,
+            {"name": "platformEvents", **patient},
         ],
         "post": [{"name": "entitlements", "critical": False, "timeout": STEP_S}],
-        "overrides": [
-            {
-                "order_type": list(CHANGES),
-                "sequence": [
-                    _callout("ledger", "/ledger", on_unknown="repeat"),
-                    _callout("parcel", "/keyless/parcel", on_unknown="rest"),
-                ],
-            }
-        ],
+        "overrides": [{"order_type": list(CHANGES), "sequence": [ledger, parcel]}],
     }
 
 
 def _callout(name: str, path: str, **more: object) -> dict[str, object]:
     options = {"endpoint": path, "timeoutValue": 3000, "response": {"made": "id"}}
-    return {"name": "calloutPlugin", "id": name, "options": options, "retry": RETRY, **more}
+    return {"name": "calloutPlugin", "id": name, "options": options, **more}
 
 
 def main(campaign: Campaign) -> Report:
@@ -101,12 +102,12 @@ def main(campaign: Campaign) -> Report:
 def _brokers(campaign: Campaign, more: dict[str, str]) -> Iterator[tuple[Stack, Cluster | None]]:
     folder = campaign.folder / "stack"
     if campaign.brokers == 1:
-        with stack(folder, configuration(), **more) as running:
+        with stack(folder, configuration(campaign.longest_s), **more) as running:
             yield running, None
         return
     with (
         three_brokers(campaign.folder) as cluster,
-        stack_on(cluster.bootstrap, folder, configuration(), **more) as running,
+        stack_on(cluster.bootstrap, folder, configuration(campaign.longest_s), **more) as running,
     ):
         yield running, cluster
 

@@ -15,6 +15,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> soak.Campaign:
         faults=0.15,
         latency_ms=150,
         every=(1.5, 3.0),
+        longest_s=2.0,
         settle_s=180,
         folder=tmp_path_factory.mktemp("soak"),
     )
