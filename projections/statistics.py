@@ -22,6 +22,7 @@ from schemas.events import (
     OrderCompleted,
     OrderFailed,
     OrderReopened,
+    Result,
     StepDeferred,
     StepFailed,
     StepInDoubt,
@@ -169,7 +170,7 @@ class StatisticsView:
             elif isinstance(fact, OrderFailed):
                 self._count_error(ORDER_TYPE, key, fact.plugin, fact.failure)
 
-    def _count_result(self, change: Change, fact: StepResult) -> None:
+    def _count_result(self, change: Change, fact: Result) -> None:
         before = change.before
         if before is None or before.open_step is None:
             return
