@@ -90,7 +90,6 @@ def orders_table(metadata: MetaData, prefix: str) -> Table:
         Column("state", LargeBinary, nullable=False),
     )
     _indexes(table, prefix)
-    tell_sqlite(table, ORDERS)
     return table
 
 
@@ -110,6 +109,7 @@ def _indexes(table: Table, prefix: str) -> None:
             sqlite_where=part(table),
             postgresql_where=part(table),
         )
+    tell_sqlite(table, ORDERS)
 
 
 def unfinished(table: FromClause) -> ColumnElement[bool]:
