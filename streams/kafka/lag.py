@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from streams.kafka.admin import Cluster
 
 _GIVE_UP_S = 5.0
+_AGAIN_S = 0.1
 _FETCH_S = 1.0
 _FETCH_MS = 200
 _LEAST_BYTES = 1
@@ -128,10 +129,18 @@ class LagProbe:
     ) -> Mapping[int, int]:
         if reader.group is None or not places:
             return reader.reached or {}
-        committed = await self._admin.list_consumer_group_offsets(
-            reader.group, partitions=list(places)
-        )
-        return {place.partition: found.offset for place, found in committed.items()}
+        while True:
+            try:
+                committed = await self._admin.list_consumer_group_offsets(
+                    reader.group, partitions=list(places)
+                )
+            except KafkaError as problem:
+                # A broker that is new, or has just taken over, looks for its groups first.
+                if not problem.retriable:
+                    raise
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return {place.partition: found.offset for place, found in committed.items()}
 
     async def _written(
         self, wanted: Mapping[TopicPartition, int]

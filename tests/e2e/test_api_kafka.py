@@ -101,6 +101,12 @@ async def test_an_order_that_was_acknowledged_is_in_kafka(
         response = await session.post(f"{base}/api/order", data=body)
         answer = await response.json()
         assert response.status == 202, answer
+        lag = await (await session.get(f"{base}/api/lag")).json()
+        assert "items" in lag, lag
+        by_name = {one["name"]: one for one in lag["items"]}
+        # No worker runs: the order waits.
+        assert (by_name["intake"]["behind"], by_name["views"]["behind"]) == (1, 0)
+        assert 0 <= by_name["intake"]["waiting_s"] < 60
     consumer = AIOKafkaConsumer(
         topics.orders, bootstrap_servers=kafka, auto_offset_reset="earliest", group_id=None
     )
