@@ -1,8 +1,9 @@
 """Folding records into a set of views: what the projector and a rebuild have in common."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Dialect, bindparam, select, update
@@ -242,4 +243,19 @@ def without_document(event: Event) -> Event:
 
 
 def _bare(accepted: OrderAccepted) -> OrderAccepted:
-    return replace(accepted, document="", sealed=())
+    """As `replace` of dataclasses, many times faster: this happens for every order."""
+    bare = OrderAccepted.__new__(OrderAccepted)
+    for fill, value in zip(_FILLED, _VALUES(accepted), strict=True):
+        fill(bare, value)
+    for fill, nothing in _LEFT_OUT:
+        fill(bare, nothing)
+    return bare
+
+
+_KEPT = tuple(one.name for one in fields(OrderAccepted) if one.name not in {"document", "sealed"})
+_VALUES = attrgetter(*_KEPT)
+_FILLED = tuple(getattr(OrderAccepted, name).__set__ for name in _KEPT)
+_LEFT_OUT: tuple[tuple[Callable[[OrderAccepted, Any], None], Any], ...] = (
+    (getattr(OrderAccepted, "document").__set__, ""),  # noqa: B009 (the slot, not a value)
+    (getattr(OrderAccepted, "sealed").__set__, ()),  # noqa: B009
+)
