@@ -1,6 +1,7 @@
 """The heads of lanes: of a lane's pending deliveries the first one is due, the others wait."""
 
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -36,18 +37,16 @@ def hold(connection: Connection, partitions: Collection[int] | None = None) -> N
 
 def promote(
     connection: Connection, lanes: Iterable[tuple[str, str]], now: int, *, at_once: bool = False
-) -> list[str]:
+) -> None:
     """Makes the first pending delivery of each lane (endpoint, lane) due where none is.
 
-    `at_once`: those that wait for their next attempt are due, too. The answer has the ids of the
-    new heads.
+    `at_once`: those that wait for their next attempt are due, too.
     """
     wanted = orjson.dumps(list(lanes)).decode()
     dialect = connection.dialect
     if at_once:
         connection.execute(_woken(dialect), {"lanes": wanted, "now": now})
-    found: list[str] = list(connection.scalars(_promoted(dialect), {"lanes": wanted, "now": now}))
-    return found
+    connection.execute(_promoted(dialect), {"lanes": wanted, "now": now})
 
 
 _WAITING: Final = DELIVERIES.alias("waiting")
@@ -89,15 +88,16 @@ def _firsts(dialect: Dialect) -> Select[Any]:
     return select(first).select_from(lanes).where(~has_head)
 
 
+@lru_cache(maxsize=4)
 def _promoted(dialect: Dialect) -> Any:
     return (
         update(DELIVERIES)
         .where(DELIVERIES.c.id.in_(_firsts(dialect)))
         .values(next_at=bindparam("now"))
-        .returning(DELIVERIES.c.id)
     )
 
 
+@lru_cache(maxsize=4)
 def _woken(dialect: Dialect) -> Any:
     lanes, head = _lanes(dialect), _HEAD.c
     heads = select(head.id).where(
