@@ -1,7 +1,7 @@
 """Webhooks at work in a test: everything but Kafka is real, and the receiver checks signatures."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -73,6 +73,10 @@ class Subscriber:
         self.answers: dict[str, Answering] = {}
         self.secrets: dict[str, Webhook] = {}
         self.changed = asyncio.Condition()
+        self.delay_s = 0.0
+        self.under_way: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+        """By endpoint, and by order: how many were under way at once, now and at most."""
 
     async def hook(self, request: web.Request) -> web.Response:
         name, body = request.match_info["name"], await request.read()
@@ -89,8 +93,15 @@ class Subscriber:
         )
         async with self.changed:
             self.changed.notify_all()
+        await self._linger(name, self.taken[name][-1].body["data"].get("id", ""))
         answer = self.answers.get(name, lambda _: web.Response(text="thanks"))
         return answer(len(self.taken[name]))
+
+    async def _linger(self, *under_way: str) -> None:
+        self.under_way.update(under_way)
+        self.most |= self.under_way
+        await asyncio.sleep(self.delay_s)
+        self.under_way.subtract(under_way)
 
     async def has(self, name: str, count: int) -> list[Request]:
         async with asyncio.timeout(PATIENCE_S), self.changed:

@@ -282,3 +282,25 @@ async def test_an_update_that_is_published_again_is_delivered_once(at_work: Deli
     await at_work.subscriber.has("one", 2)
     await at_work.until(lambda: len(at_work.deliveries(status="delivered")) == 2)
     assert len(at_work.subscriber.taken["one"]) == 2
+
+
+async def test_a_slow_endpoint_gets_so_many_at_once_and_of_each_order_one(
+    at_work: Delivering,
+) -> None:
+    at_work.subscriber.delay_s = 0.1
+    at_work.endpoint("one", events=("order.*",), max_in_flight=3)
+    for number in range(4):
+        at_work.publish(f"order-{number}", *STATES)
+    await at_work.subscriber.has("one", 12)
+    await at_work.until(lambda: len(at_work.deliveries(status="delivered")) == 12)
+    orders = {f"order-{number}": 1 for number in range(4)}
+    assert at_work.subscriber.most == {"one": 3, **orders}
+
+
+async def test_nobody_at_home_is_told_as_a_word(at_work: Delivering) -> None:
+    at_work.endpoint("one", events=("order.*",), url="https://no-such-host.invalid/hooks")
+    at_work.publish("order-1", "accepted")
+    [found] = await at_work.until(
+        lambda: [one for one in at_work.deliveries() if one["attempts"] == 1]
+    )
+    assert (found["status"], found["last_error"]) == ("pending", "not_reached")
