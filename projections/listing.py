@@ -23,7 +23,7 @@ from projections.tables import indexable
 from projections.viewset import ViewSet
 
 _FIRST_SCANNED = 500
-SCANNED = 8_000
+SCANNED = 6_000
 """Orders that one page goes through at most for words that many orders have."""
 
 _LARGEST = 1 << 63

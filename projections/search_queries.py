@@ -17,7 +17,7 @@ MOST_CANDIDATES = 4_000
 _MOST_BEGUN = 8
 """Words that begin alike and are looked for one by one."""
 _PAST_ALL = "\U0010ffff"
-_PATIENCE_MS = 20
+_PATIENCE_MS = 15
 """PostgreSQL collects all orders of a word before it shows one: it stops where they are many."""
 
 
