@@ -100,7 +100,7 @@ def test_all_readers_agree_also_on_the_compacted_topic(steps: list[tuple[str, in
 
 
 @given(STEPS)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_each_change_that_held_is_built_on(steps: list[tuple[str, int]]) -> None:
     """So many changes held as the revision says, unless the endpoint is gone."""
     world = asyncio.run(played([step for step in steps if step[0] != "delete"]))
