@@ -1,0 +1,1 @@
+"""Processing configurations that tenants change while orders flow, version by version."""
