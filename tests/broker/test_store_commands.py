@@ -82,11 +82,11 @@ def test_every_command_of_an_order_is_there_with_what_came_of_it(
 
 def test_one_command_is_found_by_its_id_within_its_tenant(store: Store, history: History) -> None:
     project(store, history)
-    queries = Queries(store)
-    for (order_id, command), said in told(history).items():
+    queries, expected = Queries(store), told(history)
+    for (order_id, command), said in expected.items():
         found = queries.command(said["tenant"], command)
         assert found is not None
-        same = {order for order, name in told(history) if name == command}
+        same = {order for order, name in expected if name == command}
         assert found["order"] in same
         if len(same) == 1:
             assert (found["order"], found["outcome"]) == (order_id, said["outcome"])

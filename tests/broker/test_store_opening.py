@@ -9,7 +9,7 @@ OPEN = "import sys; from projections.store import Store; Store.open(sys.argv[1])
 
 
 def test_several_processes_can_open_a_new_store_at_once(tmp_path: Path) -> None:
-    for round_number in range(6):
+    for round_number in range(3):
         url = f"sqlite:///{tmp_path}/{round_number}.sqlite"
         opening = [
             subprocess.Popen([sys.executable, "-c", OPEN, url], stderr=subprocess.PIPE)
