@@ -127,4 +127,8 @@ def test_figures_are_counted_only_where_the_page_looks() -> None:
             r"from prometheus_client import[^)]*(Counter|Gauge|Histogram)", path.read_text()
         )
     }
-    assert counting == {"streams/agents/metrics.py", "waybill/api/metrics.py"}
+    assert counting == {
+        "streams/agents/metrics.py",
+        "streams/agents/webhooks/metrics.py",
+        "waybill/api/metrics.py",
+    }
