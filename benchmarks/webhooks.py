@@ -35,7 +35,7 @@ from benchmarks.webhook_traffic import (
 from streams.core.webhooks.endpoint import Endpoint
 
 NAMES = ("one", "two", "three", "four", "five")
-DONE_S = 180.0
+DONE_S = 600.0
 SEED = 11
 
 
