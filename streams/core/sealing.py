@@ -23,7 +23,7 @@ SECTIONS = (
 a partner said of them.
 """
 
-_USES = (b"wrap", b"fingerprint", b"subject", b"rej", b"webhooks")
+_USES = (b"wrap", b"fingerprint", b"subject", b"rej", b"webhooks", b"console")
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
@@ -51,6 +51,7 @@ class TenantKeys:
     subject: bytes
     rejected: bytes
     webhooks: bytes
+    console: bytes
 
     @classmethod
     def derived_from(cls, secret: bytes) -> "TenantKeys":

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from schemas.orders import MAX_ORDER_BYTES
-from waybill.api.auth import DEFAULT_TENANT, Principal
+from waybill.api.auth import NOBODY
 from waybill.api.bulk import BULKS, Bulks
 from waybill.api.call import Api, ApiServices, Call, Route
 from waybill.api.feeding import Feed
@@ -36,21 +36,25 @@ log = logging.getLogger(__name__)
 API: web.AppKey[Api] = web.AppKey("api", Api)
 
 _SERVER_ERROR = 500
-_NOBODY = Principal(DEFAULT_TENANT, frozenset(), "anonymous")
 _SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
-    "Server": "waybill",
     "X-Content-Type-Options": "nosniff",
 }
 _FRAMES = 4
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+Addition = Callable[[web.Application], None]
+"""Puts more into the application, before it starts."""
 
-def build_api(services: ApiServices) -> web.Application:
-    """The application; `services.kafka` is started and closed by the caller."""
+
+def build_api(services: ApiServices, add: Addition | None = None) -> web.Application:
+    """The application; `services.kafka` is started and closed by the caller.
+
+    `add` puts more beside the API, such as the console.
+    """
     reader = Reader(services.reading)
     watch = Watch(reader)
     api = Api(
@@ -66,6 +70,8 @@ def build_api(services: ApiServices) -> web.Application:
     app[BULKS] = Bulks()
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _endpoint(api, route), name=route.id)
+    if add is not None:
+        add(app)
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(_let_go)
     app.cleanup_ctx.append(_background)
@@ -74,10 +80,10 @@ def build_api(services: ApiServices) -> web.Application:
 
 def _endpoint(api: Api, route: Route) -> _Handler:
     async def endpoint(request: web.Request) -> web.StreamResponse:
-        principal = _NOBODY
+        principal = NOBODY
         if route.scope is not None:
             principal = api.services.gate.admit(request, route.scope, route.partner)
-        query = _query(request, route.query)
+        query = query_of(request, route.query)
         if isinstance(query, Reread) and query.min_offset is not None:
             await api.watch.holds(parse_token(query.min_offset), principal.tenant)
         return await route.handler(Call(request, api, principal, query))
@@ -85,13 +91,18 @@ def _endpoint(api: Api, route: Route) -> _Handler:
     return endpoint
 
 
-def _query(request: web.Request, shape: type[BaseModel]) -> BaseModel:
+def query_of(request: web.Request, shape: type[BaseModel], *, empty: bool = True) -> BaseModel:
+    """The query as the shape has it; a 400 problem that names what is wrong else.
+
+    Without `empty`, names without a value count as left out, as forms send them.
+    """
     if len(request.query) > len(set(request.query)) or "\x00" in "".join(request.query.values()):
         raise ApiProblem(
             BAD_QUERY, "a parameter is there twice or holds a NUL", "give each parameter once"
         )
     try:
-        return shape.model_validate(dict(request.query))
+        given = {name: value for name, value in request.query.items() if value or empty}
+        return shape.model_validate(given)
     except ValidationError as problem:
         found = problem.errors(include_input=False, include_url=False)[0]
         name = str(found["loc"][0])
@@ -115,10 +126,10 @@ async def _answers_with_problems(request: web.Request, handler: _Handler) -> web
         response = await handler(request)
     except ApiProblem as problem:
         response = _told(request, problem)
-    except web.HTTPException as unrouted:
-        response = _told(request, _unrouted(request, unrouted))
+    except web.HTTPException as surprise:
+        response = _told(request, unrouted(request, surprise))
     except Exception as surprise:  # noqa: BLE001 - whatever it is, the caller gets a problem
-        response = _told(request, _incident(request, surprise))
+        response = _told(request, incident(request, surprise))
     api.metrics.answered(_route_name(request), response.status, api.services.monotonic() - began)
     return response
 
@@ -140,37 +151,41 @@ def _log_problem(request: web.Request, kind: Kind, detail: str) -> None:
     )
 
 
-def _incident(request: web.Request, surprise: Exception) -> ApiProblem:
-    """Nothing of the exception's text is told or logged: it may quote what was sent."""
-    incident = request.app[API].services.random_bytes(6).hex()
+def incident(request: web.Request, surprise: Exception) -> ApiProblem:
+    """What to say of a fault of ours.
+
+    Nothing of the exception's text is told or logged: it may quote what was sent.
+    """
+    name = request.app[API].services.random_bytes(6).hex()
     frames = traceback.extract_tb(surprise.__traceback__)[-_FRAMES:]
     place = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
-    _log_problem(request, INTERNAL, f"incident {incident}: {type(surprise).__name__} in {place}")
+    _log_problem(request, INTERNAL, f"incident {name}: {type(surprise).__name__} in {place}")
     return ApiProblem(
         INTERNAL,
         "the request could not be answered, by a fault of this program",
-        f"try again; if it stays, tell the operator the incident {incident}",
-        more={"incident": incident},
+        f"try again; if it stays, tell the operator the incident {name}",
+        more={"incident": name},
     )
 
 
-def _unrouted(request: web.Request, unrouted: web.HTTPException) -> ApiProblem:
-    if isinstance(unrouted, web.HTTPMethodNotAllowed):
-        allowed = ", ".join(sorted(unrouted.allowed_methods))
+def unrouted(request: web.Request, surprise: web.HTTPException) -> ApiProblem:
+    """What to say of an address or a method that is not there."""
+    if isinstance(surprise, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(surprise.allowed_methods))
         return ApiProblem(
             METHOD_NOT_ALLOWED,
             f"{request.method} does not fit {request.path[:200]}",
             f"use {allowed}",
             headers={"Allow": allowed},
         )
-    if unrouted.status == NOT_FOUND.status:
+    if surprise.status == NOT_FOUND.status:
         return ApiProblem(
             NOT_FOUND,
             f"there is nothing at {request.path[:200]}",
             "see /api/openapi.json for what there is",
         )
-    kind = Kind(unrouted.status, "http", unrouted.reason)
-    return ApiProblem(kind, unrouted.reason, "correct the request")
+    kind = Kind(surprise.status, "http", surprise.reason)
+    return ApiProblem(kind, surprise.reason, "correct the request")
 
 
 def _route_name(request: web.Request) -> str:
@@ -180,7 +195,9 @@ def _route_name(request: web.Request) -> str:
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     applied = request.app[API].reader.answered
     response.headers["Waybill-Applied"] = vector_text(dict(applied))
-    response.headers.update(_SECURITY_HEADERS)
+    response.headers["Server"] = "waybill"
+    for name, value in _SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ from waybill.api.partners import PartnerSecrets
 from waybill.api.principal import Principal, Scope
 from waybill.api.problems import BAD_HEADER, FOREIGN_HOST, MISSING_SCOPE, UNAUTHENTICATED
 from waybill.api.problems import ApiProblem as Refused
+from waybill.api.sessions import COOKIE, Sessions
 
 __all__ = ["ApiKey", "ApiKeysError", "Gate", "Principal", "Scope", "load_api_keys", "new_api_key"]
 
@@ -26,6 +27,10 @@ TENANT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 _SECRET_BYTES = 32
 _ID_BYTES = 4
+_SAFE = frozenset({"GET", "HEAD"})
+
+NOBODY = Principal(DEFAULT_TENANT, frozenset(), "anonymous")
+"""Who came without a key."""
 
 
 class ApiKey(BaseModel):
@@ -80,12 +85,19 @@ class Gate:
         keys: Iterable[ApiKey] | None,
         now: Callable[[], datetime],
         partners: PartnerSecrets | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         self._keys: Mapping[str, ApiKey] | None = None
         if keys is not None:
             self._keys = {key.id: key for key in keys}
         self._now = now
         self._partners = partners
+        self._sessions = sessions
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether people have to sign in; else this machine is trusted."""
+        return self._keys is not None
 
     def admit(self, request: web.Request, scope: Scope, partner: str | None = None) -> Principal:
         """Who asks; a 401 or 403 problem where they may not.
@@ -98,23 +110,56 @@ class Gate:
                 return known
         if self._keys is None:
             return _from_this_machine(request)
-        principal = self._by_key(request, self._keys)
-        if not principal.may(scope):
-            raise Refused(
-                MISSING_SCOPE,
-                f"this needs the scope {scope.value!r}",
-                "use a key that has the scope",
-            )
-        return principal
+        # A page of the console reads by its session; what changes something needs the key itself,
+        # which no other site's form can send.
+        if request.method in _SAFE and "Authorization" not in request.headers:
+            visitor = self.visitor(request)
+            if visitor is not None:
+                return _within(visitor, scope)
+        return _within(self._by_key(request), scope)
 
-    def _by_key(self, request: web.Request, keys: Mapping[str, ApiKey]) -> Principal:
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        text = text.strip()
+    def admit_visitor(self, request: web.Request, scope: Scope) -> Principal:
+        """Who visits the console; a 401 or 403 problem where they may not.
+
+        What changes something has to be checked for its origin by the caller.
+        """
+        visitor = self.visitor(request)
+        if visitor is None:
+            raise Refused(UNAUTHENTICATED, "nobody is signed in", "sign in with an API key")
+        return _within(visitor, scope)
+
+    def visitor(self, request: web.Request) -> Principal | None:
+        """Whose session it is; without keys, whoever asks from this machine."""
+        if self._keys is None:
+            return _from_this_machine(request)
+        cookie = request.cookies.get(COOKIE, "")
+        key = self._keys.get(cookie.partition(".")[0])
+        if key is None or self._sessions is None or self._is_over(key):
+            return None
+        return _principal(key) if self._sessions.holds(cookie, key) else None
+
+    def session(self, text: str) -> str:
+        """The cookie of a new session for who has the key; a 401 problem else."""
+        key = self._key(text.strip())
+        if key is None or self._sessions is None:
+            raise Refused(
+                UNAUTHENTICATED,
+                "this is no API key that is valid here",
+                "use a key that has not expired, the whole of it: `wb_...`",
+            )
+        return self._sessions.sealed(key)
+
+    def _key(self, text: str) -> ApiKey | None:
         found = re.fullmatch(r"wb_([A-Za-z0-9-]{1,64})_([!-~]{1,256})", text)
-        key = keys.get(found[1]) if found else None
+        key = (self._keys or {}).get(found[1]) if found else None
         # An unknown id costs the same as a wrong secret: nobody learns which ids there are.
         fits = hmac.compare_digest(_digest(text), key.hash if key else "0" * 64)
-        if scheme.lower() != "bearer" or key is None or not fits or self._is_over(key):
+        return key if key is not None and fits and not self._is_over(key) else None
+
+    def _by_key(self, request: web.Request) -> Principal:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        key = self._key(text.strip())
+        if scheme.lower() != "bearer" or key is None:
             raise Refused(
                 UNAUTHENTICATED,
                 "the request has no API key that is valid here",
@@ -127,10 +172,24 @@ class Gate:
                 f"the header {TENANT_HEADER} is not allowed where keys are in use",
                 "leave it out: the key says which tenant it is for",
             )
-        return Principal(key.tenant, key.scopes, key.actor or f"key:{key.id}")
+        return _principal(key)
 
     def _is_over(self, key: ApiKey) -> bool:
         return key.expires is not None and key.expires <= self._now()
+
+
+def _principal(key: ApiKey) -> Principal:
+    return Principal(key.tenant, key.scopes, key.actor or f"key:{key.id}")
+
+
+def _within(principal: Principal, scope: Scope) -> Principal:
+    if not principal.may(scope):
+        raise Refused(
+            MISSING_SCOPE,
+            f"this needs the scope {scope.value!r}",
+            "use a key that has the scope",
+        )
+    return principal
 
 
 def _digest(text: str) -> str:

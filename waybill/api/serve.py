@@ -28,13 +28,14 @@ from streams.kafka.admin import Cluster
 from streams.kafka.lag import LagProbe
 from streams.topics import Topics
 from waybill import clock, rules
-from waybill.api.app import build_api
+from waybill.api.app import Addition, build_api
 from waybill.api.auth import ApiKeysError, Gate, load_api_keys
 from waybill.api.call import ApiServices
 from waybill.api.checking import CommandChecks
 from waybill.api.controls import FollowedControls
 from waybill.api.partners import PartnerSecrets
 from waybill.api.producing import KafkaProducing
+from waybill.api.sessions import Sessions
 from waybill.api.store import StoreReading
 from waybill.api.webhook_services import WebhookServices
 from waybill.configuration import load_connections
@@ -54,7 +55,7 @@ STOP_S = 4.0
 """Seconds that open requests get when the process is told to stop."""
 
 
-def run_api(settings: Settings) -> int:
+def run_api(settings: Settings, add: Addition | None = None) -> int:
     """Serves until SIGTERM or SIGINT; the exit code.
 
     What is refused (settings, keys, configuration, the store's shape) ends it with `REFUSED`; a
@@ -71,7 +72,7 @@ def run_api(settings: Settings) -> int:
         log.error("refused: %s", problem)  # noqa: TRY400 (the message is the whole story)
         return REFUSED
     try:
-        return run(lambda ending: _serve(settings, parts, ending))
+        return run(lambda ending: _serve(settings, parts, add, ending))
     finally:
         store.close()
 
@@ -107,7 +108,12 @@ def _parts(settings: Settings, store: Store) -> _Parts:
         cluster=cluster,
         lags=LagProbe(cluster),
         topics=Topics(settings.topic_prefix),
-        gate=Gate(keys, clock.utc_now, partners),
+        gate=Gate(
+            keys,
+            clock.utc_now,
+            partners,
+            Sessions(tenant_keys, clock.utc_now, clock.random_bytes),
+        ),
         intake=taking,
         checks=CommandChecks(
             rules.commanding(taking, registry),
@@ -136,7 +142,7 @@ def _cluster(settings: Settings) -> Cluster:
     return Cluster(bootstrap, settings.kafka_security, embedded=settings.kafka is None)
 
 
-async def _serve(settings: Settings, parts: _Parts, ending: Ending) -> None:
+async def _serve(settings: Settings, parts: _Parts, add: Addition | None, ending: Ending) -> None:
     kafka = KafkaProducing(parts.cluster, parts.topics)
     transport = Transport.over_aiohttp()
     performer = Performer(transport, parts.secrets, clock.utc_now, clock.monotonic)
@@ -148,7 +154,8 @@ async def _serve(settings: Settings, parts: _Parts, ending: Ending) -> None:
     controls.start()
     webhooks.endpoints.start()
     try:
-        async with _listening(settings, _services(parts, kafka, controls, previewing, webhooks)):
+        services = _services(parts, kafka, controls, previewing, webhooks)
+        async with _listening(settings, build_api(services, add)):
             ending.begun()
             log.info("the API listens at %s", settings.http.url)
             await ending.wait()
@@ -199,10 +206,8 @@ def _services(
 
 
 @asynccontextmanager
-async def _listening(settings: Settings, services: ApiServices) -> AsyncIterator[None]:
-    runner = web.AppRunner(
-        build_api(services), access_log=None, handle_signals=False, shutdown_timeout=STOP_S
-    )
+async def _listening(settings: Settings, app: web.Application) -> AsyncIterator[None]:
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP_S)
     try:
         await runner.setup()
         await web.TCPSite(runner, settings.http.host, settings.http.port).start()

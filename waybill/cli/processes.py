@@ -48,7 +48,7 @@ ENTRIES = {
     "projector": Entry("waybill.processes", "run_projector"),
     "outlet": Entry("waybill.processes", "run_outlet"),
     "webhooks": Entry("waybill.webhooks", "run_webhooks"),
-    "api": Entry("waybill.api", "run_api"),
+    "api": Entry("waybill.console", "run_api_and_console"),
     "sandbox": Entry("waybill.sandbox.app", "run_sandbox"),
     "topics": Entry("waybill.up", "run_topics"),
     "rebuild": Entry("waybill.rebuilding", "run_rebuild"),

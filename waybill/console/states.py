@@ -1,0 +1,62 @@
+"""One word, one symbol and one tone for every state that the console shows."""
+
+from typing import Literal, NamedTuple, TypeAlias
+
+Tone: TypeAlias = Literal["good", "bad", "warn", "busy", "idle"]
+
+
+class Shown(NamedTuple):
+    """How a state is shown: the symbol says it, too, to who sees no colours."""
+
+    word: str
+    symbol: str
+    tone: Tone
+
+
+_STATES = {
+    # orders
+    "submitted": Shown("submitted", "○", "idle"),
+    "accepted": Shown("submitted", "○", "idle"),
+    "processing": Shown("processing", "▶", "busy"),
+    "post_processing": Shown("post-processing", "▷", "busy"),
+    "waiting": Shown("waiting", "◔", "warn"),
+    "queued": Shown("queued", "≡", "idle"),
+    "paused": Shown("paused", "‖", "warn"),
+    "in_doubt": Shown("in doubt", "?", "bad"),
+    "complete": Shown("complete", "✓", "good"),
+    "completed": Shown("complete", "✓", "good"),
+    "failed": Shown("failed", "✕", "bad"),
+    "cancelled": Shown("cancelled", "⊘", "idle"),
+    # steps
+    "pending": Shown("pending", "○", "idle"),
+    "running": Shown("running", "▶", "busy"),
+    "started": Shown("running", "▶", "busy"),
+    "succeeded": Shown("succeeded", "✓", "good"),
+    "skipped": Shown("skipped", "↷", "idle"),
+    "resolved": Shown("resolved", "✓", "good"),
+    "deferred": Shown("deferred", "◔", "warn"),
+    "compensated": Shown("undone", "↶", "idle"),
+    # what a breaker, or an operator, does to a stage
+    "closed": Shown("closed", "✓", "good"),
+    "half_open": Shown("trying", "◐", "warn"),
+    "open": Shown("open", "⚡", "bad"),
+    "held": Shown("held", "■", "warn"),
+    # webhooks and commands
+    "delivered": Shown("delivered", "✓", "good"),
+    "discarded": Shown("discarded", "⊘", "idle"),
+    "enabled": Shown("enabled", "✓", "good"),
+    "disabled": Shown("disabled", "⊘", "bad"),
+    "sent": Shown("sent", "→", "busy"),
+    "applied": Shown("applied", "✓", "good"),
+    "rejected": Shown("rejected", "✕", "bad"),
+    # health
+    "ok": Shown("ok", "✓", "good"),
+    "behind": Shown("behind", "◔", "warn"),
+    "down": Shown("down", "✕", "bad"),
+    "unknown": Shown("unknown", "·", "idle"),
+}
+
+
+def state_of(name: str) -> Shown:
+    """How to show it; a name that nobody told us of is shown as it is."""
+    return _STATES.get(name) or Shown(name.replace("_", " "), "·", "idle")
