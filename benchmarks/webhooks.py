@@ -160,7 +160,7 @@ def isolation(given: argparse.Namespace) -> dict[str, Any]:
 def restart(given: argparse.Namespace) -> dict[str, Any]:
     """So much pending at disabled endpoints, a kill in between, and then all of it delivered."""
     names = NAMES[:2]
-    with scene(given.database, names, enabled=False) as it:
+    with scene(given.database, names, enabled=False, max_in_flight=32) as it:
         it.start()
         asyncio.run(it.traffic.publish(given.pending // len(names) // 6))
         it.kill()
