@@ -181,7 +181,8 @@ class SubscriptionsView:
                     changed.add(other)
             held[key] = place, after
             changed.add(key)
-        self._bulk.write(connection, [_row(key, *held[key]) for key in sorted(changed)])
+        rows = [subscription_row(key, *held[key]) for key in sorted(changed)]
+        self._bulk.write(connection, rows)
 
     def _read_documents(self, connection: Connection) -> None:
         """Those of orders that were accepted before this transaction, and not amended since."""
@@ -249,7 +250,8 @@ def _acceptances(timeline: Table, dialect: Dialect) -> Select[Any]:
     )
 
 
-def _row(key: Key, place: int, subscription: Subscription) -> tuple[Any, ...]:
+def subscription_row(key: Key, place: int, subscription: Subscription) -> tuple[Any, ...]:
+    """The row in the order of the table's columns."""
     moments = subscription.created, subscription.updated or subscription.created
     created, updated = (microseconds(datetime.fromisoformat(moment)) for moment in moments)
     return (
