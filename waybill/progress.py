@@ -31,7 +31,7 @@ class Shown:
             console=self._console,
             disable=json_output or not self._console.is_terminal,
         )
-        self._task = self._bar.add_task("", total=None, rate=0.0)
+        self._task = self._bar.add_task("reading", total=0.0, rate=0.0)
         self._began = self._last = clock.monotonic()
         self._stage = ""
 
