@@ -1,6 +1,6 @@
 """Percentiles of bucketed durations are near those of the durations themselves."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projections.histogram import BUCKETS, bucket_of, percentile
@@ -8,6 +8,7 @@ from projections.histogram import BUCKETS, bucket_of, percentile
 TOP_MS = 2**27
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, TOP_MS - 1), min_size=1, max_size=60), st.floats(0.01, 1))
 def test_a_percentile_is_at_most_a_fifth_off(durations: list[int], share: float) -> None:
     counts = [0] * BUCKETS
@@ -22,6 +23,7 @@ def test_a_percentile_is_at_most_a_fifth_off(durations: list[int], share: float)
     assert abs(found - exact) <= max(0.5, 0.2 * exact)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**40), st.integers(0, 2**40))
 def test_buckets_stand_in_the_order_of_durations(one: int, other: int) -> None:
     assert (bucket_of(min(one, other)) <= bucket_of(max(one, other))) is True
