@@ -55,7 +55,8 @@ class OrderFilters:
     was created. `q` are words that it has, the last one perhaps only the beginning of one; where
     it holds none, it begins the id, order reference or external id. `attention`, `plugin` and
     `code` are a cause of the attention view (`deferred`: `code` is the stage); `error_code` is the
-    code of what stopped or delays it. `subscription` is a reference.
+    code of what stopped or delays it. `subscription` is a reference. `ids` are the orders
+    themselves.
     """
 
     external_id: str | None = None
@@ -72,6 +73,7 @@ class OrderFilters:
     subscription: str | None = None
     lane: str | None = None
     mode: str | None = None
+    ids: Sequence[str] | None = None
 
     @property
     def of_attention(self) -> bool:
@@ -106,7 +108,7 @@ def keys(connection: Connection, tables: ViewSet, asked: Asked) -> Keys:
     if filters.of_attention and not sought.few:
         return _page(connection, _by_cause(tables, asked, sought), asked)
     created = _unindexed(orders.created) if sought.few else orders.created
-    tenant = _unindexed(orders.tenant) if sought.driving == "place" else orders.tenant
+    tenant = _unindexed(orders.tenant) if sought.driving in {"place", "id"} else orders.tenant
     query: Select[Any] = select(orders.created, orders.place).where(
         tenant == asked.tenant,
         *_equal(tables, filters, sought),
@@ -154,12 +156,16 @@ class _Sought:
         fulfilled = [found] if found is not None else []
         if filters.q and not words:
             fulfilled = [_begins_an_id(tables, filters.q)]
+        if filters.ids is not None:
+            fulfilled.append(tables.orders.c.id.in_([indexable(one) for one in filters.ids]))
         named = next((name for name in _COLUMNS if _drives(filters, name)), "")
-        few = named in _FEW or found is not None
+        few = named in _FEW or found is not None or filters.ids is not None
         # PostgreSQL knows from its statistics which one is best; SQLite has none.
         driving = None if connection.dialect.name == "postgresql" else named
         if found is not None and driving is not None:
             driving = "place"
+        if filters.ids is not None and driving is not None:
+            driving = "id"
         return cls(fulfilled, words if found is None else (), few, driving)
 
 

@@ -107,9 +107,16 @@ BULKS: web.AppKey[Bulks] = web.AppKey("bulks", Bulks)
 async def bulk(call: Call) -> web.Response:
     """How many and which, or the bulk's id and its progress."""
     body: BulkBody = fitting(BulkBody, await json_of(call.request))
-    _check(call, body)
     if body.preview:
-        return answered(await _preview(call, body))
+        return answered(await previewed(call, body))
+    progress = await begun(call, body)
+    location = {"Location": f"/api/commands/bulk/{progress['id']}"}
+    return answered(progress, status=202, headers=location)
+
+
+async def begun(call: Call, body: BulkBody) -> dict[str, Any]:
+    """Begins the bulk, or lets it go on; its progress."""
+    _check(call, body)
     bulk_id = command_id(call, body.id)
     run = _bulks(call).runs.get((call.tenant, bulk_id))
     if run is not None and run.body != body:
@@ -120,21 +127,20 @@ async def bulk(call: Call) -> web.Response:
             "/id",
         )
     if run is None or not run.is_sending:
-        run = await _begun(call, bulk_id, body)
-    location = {"Location": f"/api/commands/bulk/{bulk_id}"}
-    return answered(await _progress(call, bulk_id), status=202, headers=location)
+        await _begun(call, bulk_id, body)
+    return await progress_of(call, bulk_id)
 
 
 async def bulk_progress(call: Call) -> web.Response:
     """How far a bulk is."""
-    return answered(await _progress(call, call.part("id")))
+    return answered(await progress_of(call, call.part("id")))
 
 
 async def bulk_by_query(call: Call) -> web.Response:
     """The same, by `?bulk=`."""
     if call.query.bulk is None:
         raise not_found("a bulk without an id")
-    return answered(await _progress(call, call.query.bulk))
+    return answered(await progress_of(call, call.query.bulk))
 
 
 def _check(call: Call, body: BulkBody) -> None:
@@ -156,7 +162,9 @@ def _check(call: Call, body: BulkBody) -> None:
         raise ApiProblem(MALFORMED_MEMBER, "a bulk's id has no slash", "choose another", "/id")
 
 
-async def _preview(call: Call, body: BulkBody) -> dict[str, Any]:
+async def previewed(call: Call, body: BulkBody) -> dict[str, Any]:
+    """How many orders the bulk is about, by status, plugin and code, and some of them."""
+    _check(call, body)
     filters = body.filter.filters()
     groups, page = await call.api.reader.ask(
         lambda reading: (
@@ -172,7 +180,7 @@ async def _preview(call: Call, body: BulkBody) -> dict[str, Any]:
     }
 
 
-async def _begun(call: Call, bulk_id: str, body: BulkBody) -> BulkRun:
+async def _begun(call: Call, bulk_id: str, body: BulkBody) -> None:
     bulks = _bulks(call)
     if sum(1 for _ in bulks.sending()) >= MOST_AT_ONCE:
         raise ApiProblem(
@@ -195,7 +203,6 @@ async def _begun(call: Call, bulk_id: str, body: BulkBody) -> BulkRun:
     )
     run.task = asyncio.create_task(_run(call.api, run), name=f"bulk-{bulk_id}")
     bulks.add(run)
-    return run
 
 
 def _bulks(call: Call) -> Bulks:
@@ -250,7 +257,8 @@ async def _send_one(api: Api, run: BulkRun, command: OrderCommand) -> None:
             await asyncio.sleep(_AGAIN_S)
 
 
-async def _progress(call: Call, bulk_id: str) -> dict[str, Any]:
+async def progress_of(call: Call, bulk_id: str) -> dict[str, Any]:
+    """How far the bulk is; a 404 problem where nothing of it is known."""
     run = _bulks(call).runs.get((call.tenant, bulk_id))
     view = await call.api.reader.ask(lambda reading: reading.bulk_progress(call.tenant, bulk_id))
     if run is None and view is None:

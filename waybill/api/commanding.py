@@ -28,6 +28,7 @@ from waybill.api.submitting import ACTOR_HEADER, TENANT_HEADER
 from waybill.api.tokens import ORDER_ID, CommandToken
 
 _IN_THE_PATH = {"order", "lane", "stage"}
+_ANSWERED = frozenset({"applied", "rejected"})
 _COMMAND_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,79}")
 
 
@@ -47,18 +48,24 @@ class _Wanted:
 
 async def command(call: Call) -> web.Response:
     """The command's id at once, or how it was answered for those who asked to wait."""
-    order = await _order(call)
-    wanted = _Wanted(call, _checked(call, await json_of(call.request), order))
+    body, seconds = await json_of(call.request), patience_of(call.request) or 0
+    view = await commanded(call, body, seconds)
+    if view["status"] in _ANSWERED:
+        return answered(view)
+    return answered(view, status=202, headers=_location(view["id"]))
+
+
+async def commanded(call: Call, body: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Sends the command, unless it is known; how it stands after so many seconds at most."""
+    order = await order_of(call)
+    wanted = _Wanted(call, checked(call, body, order))
     known = await _known(wanted)
     if known is None:
         await _check(wanted, order)
         await send_command(call, wanted.command)
-    seconds = patience_of(call.request) or 0
     if seconds and await call.api.watch.answer(call.tenant, wanted.id, seconds):
         known = await _read(call, wanted.id)
-    if known is not None and known["status"] != "pending":
-        return answered(known)
-    return answered(known or _sent(wanted), status=202, headers=_location(wanted.id))
+    return known or _sent(wanted)
 
 
 async def read_command(call: Call) -> web.Response:
@@ -75,7 +82,7 @@ async def read_command(call: Call) -> web.Response:
 
 async def commands_of(call: Call) -> web.Response:
     """All commands of an order."""
-    order = await _order(call)
+    order = await order_of(call)
     found = await call.api.reader.ask(lambda reading: reading.commands_of(call.tenant, order.id))
     return answered({"items": [command_view(shape) for shape in found], "next": None})
 
@@ -132,7 +139,8 @@ def command_view(shape: Mapping[str, Any]) -> dict[str, Any]:
     return {**plain, "status": shape["outcome"], "token": token}
 
 
-async def _order(call: Call) -> Standing:
+async def order_of(call: Call) -> Standing:
+    """The order that the path names; a 404 problem where the tenant has none of that id."""
     given = call.part("id")
     if re.fullmatch(ORDER_ID, given) is None:
         raise not_found("the order")
@@ -142,7 +150,8 @@ async def _order(call: Call) -> Standing:
     return found[given]
 
 
-def _checked(call: Call, body: dict[str, Any], order: Standing) -> OrderCommand:
+def checked(call: Call, body: dict[str, Any], order: Standing) -> OrderCommand:
+    """The command to the order, with its id; a 422 problem names the member that is wrong."""
     for name in _IN_THE_PATH & body.keys():
         raise ApiProblem(
             MALFORMED_MEMBER, f"{name} does not belong here", "the path names the order", f"/{name}"
@@ -168,16 +177,22 @@ async def _known(wanted: _Wanted) -> dict[str, Any] | None:
     return known
 
 
-async def _check(wanted: _Wanted, order: Standing) -> None:
-    call, checks = wanted.call, wanted.call.api.services.checks
+def asked_of(call: Call, command: OrderCommand) -> Asked:
+    """The command as its worker would read it."""
+    assert command.id is not None
     request = Request(
         tenant=call.tenant,
         value=None,
-        identity=wanted.id,
+        identity=command.id,
         actor=call.principal.actor,
         origin="api",
     )
-    asked = Asked(request=request, command=wanted.command, id=wanted.id)
+    return Asked(request=request, command=command, id=command.id)
+
+
+async def _check(wanted: _Wanted, order: Standing) -> None:
+    call, checks = wanted.call, wanted.call.api.services.checks
+    asked = asked_of(call, wanted.command)
     try:
         await call.api.reader.ask(lambda _: checks.check(asked, order.id))
     except RefusedError as refusal:

@@ -11,6 +11,7 @@ from waybill.api.shapes import Moment, OrderId, Reread, Status
 
 MOST_PER_S = 5_000
 PACE_PER_S = 500
+MOST_IDS = 1_000
 
 
 class _Shape(BaseModel):
@@ -78,6 +79,9 @@ class CommandsPage(_Shape):
 class BulkFilter(_Shape):
     """Which orders; at least one member."""
 
+    ids: list[OrderId] | None = Field(
+        default=None, min_length=1, max_length=MOST_IDS, description="These and no others"
+    )
     external_id: str | None = None
     status: Status | None = None
     order_type: str | None = None
