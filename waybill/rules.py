@@ -4,19 +4,18 @@ from collections.abc import Mapping
 
 from plugins.addressing import Addressing
 from plugins.registry import Registry
+from projections.config_versions import ConfigVersions
+from projections.store import Store
+from schemas.configuration import Configuration
 from streams.core.commanding import Commanding
+from streams.core.config_versions import FROM_FILE, Version, numbered
 from streams.core.intake import Intake
 from streams.core.sealing import TenantKeys
-from streams.core.sequence import Sequencer
-from waybill.configuration import load_configurations, load_connections, plugin_facts
+from waybill import clock
+from waybill.configuration import configuration_file, load_configurations, load_connections
+from waybill.configuring.book import ConfigurationBook
+from waybill.configuring.drafts import Drafting
 from waybill.settings import Settings
-
-
-def sequencers(settings: Settings, registry: Registry) -> dict[str, Sequencer]:
-    """One per tenant with a configuration; RefusedConfigurationError."""
-    plugins = plugin_facts(registry)
-    found = load_configurations(settings, registry)
-    return {tenant: Sequencer(configuration, plugins) for tenant, configuration in found.items()}
 
 
 def addressing(settings: Settings, registry: Registry) -> Addressing:
@@ -24,11 +23,38 @@ def addressing(settings: Settings, registry: Registry) -> Addressing:
     return Addressing(registry, load_connections(settings))
 
 
-def intake(settings: Settings, registry: Registry, keys: Mapping[str, TenantKeys]) -> Intake:
+def configurations(settings: Settings, registry: Registry, store: Store) -> ConfigurationBook:
+    """The configurations of all tenants, from the file alone yet; RefusedConfigurationError."""
+    files = load_configurations(settings, registry)
+    name = configuration_file(settings).name
+    return ConfigurationBook(
+        {tenant: _of_file(tenant, found, name) for tenant, found in files.items()},
+        Drafting(registry, load_connections(settings)),
+        ConfigVersions(store),
+        clock.utc_now,
+    )
+
+
+def intake(
+    book: ConfigurationBook, keys: Mapping[str, TenantKeys], connections: Addressing
+) -> Intake:
     """Intake under the configurations, connections and keys in use."""
-    return Intake(sequencers(settings, registry), keys, addressing(settings, registry).missing)
+    return Intake(book.sequencers, keys, connections.missing)
 
 
 def commanding(taking: Intake, registry: Registry) -> Commanding:
     """How commands are taken, by the same rules as orders."""
     return Commanding(taking, lambda plugin: registry.get(plugin).manifest.sealed_outputs)
+
+
+def _of_file(tenant: str, configuration: Configuration, name: str) -> Version:
+    document = configuration.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return Version(
+        tenant=tenant,
+        version=configuration.version,
+        base=None,
+        author=FROM_FILE,
+        reason=f"as {name} has it",
+        at=clock.utc_now(),
+        document=numbered(document, configuration.version),
+    )

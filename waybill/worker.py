@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from plugins.addressing import Addressing
 from plugins.perform import Performer
 from plugins.registry import Registry
 from plugins.secret_values import SecretValues
@@ -27,6 +28,8 @@ from streams.agents.stages import Equipment, Stages
 from streams.app import build_app
 from streams.kafka.writer import LogWriter
 from waybill import clock, rules
+from waybill.configuring.book import ConfigurationBook
+from waybill.configuring.keeping import ConfigurationKeeping
 from waybill.core import Core, open_core
 from waybill.groups import WORKERS
 from waybill.running import Ending
@@ -52,6 +55,8 @@ class _Parts:
     rejections: Rejections
     in_hand: InHand
     performer: Performer
+    addressing: Addressing
+    book: ConfigurationBook
     now: Callable[[], datetime]
 
 
@@ -60,17 +65,23 @@ async def work(settings: Settings, ending: Ending) -> None:
     core = await open_core(settings)
     parts = _parts(core, ending)
     await parts.writer.start()
-    async with StageKeeping(core, parts.performer.stages, parts.now):
-        await _serve(parts)
+    topic = core.topics.processing_configs
+    async with (
+        StageKeeping(core, parts.performer.stages, parts.now),
+        ConfigurationKeeping(parts.book, core.cluster, topic, ending.fatal) as configurations,
+    ):
+        await configurations.usable()
+        await _serve(parts, configurations)
     await parts.writer.stop()
     await parts.transport.aclose()
     core.store.close()
 
 
-async def _serve(parts: _Parts) -> None:
+async def _serve(parts: _Parts, configurations: ConfigurationKeeping) -> None:
     core, ending = parts.core, parts.ending
     orchestrator = _orchestrator(parts)
-    intake, commands = _intake(parts, orchestrator), _commands(parts, orchestrator)
+    intake = _intake(parts, orchestrator, configurations)
+    commands = _commands(parts, orchestrator, configurations)
     topics = core.topics
     app = build_app(
         core.reader_settings(WORKERS),
@@ -101,11 +112,13 @@ def _parts(core: Core, ending: Ending) -> _Parts:
     calls = StoreCalls(local=core.settings.database.startswith("sqlite"))
     ring = KeyRing(core.vault, calls)
     now, transport = clock.SteadyClock(), Transport.over_aiohttp()
-    secrets = SecretValues(os.environ)
+    secrets, registry = SecretValues(os.environ), Registry.found()
     return _Parts(
         core=core,
         ending=ending,
-        registry=Registry.found(),
+        registry=registry,
+        addressing=rules.addressing(core.settings, registry),
+        book=rules.configurations(core.settings, registry, core.store),
         writer=writer,
         transport=transport,
         performer=Performer(transport, secrets, clock.utc_now, clock.monotonic),
@@ -139,7 +152,7 @@ def _in_hand(core: Core, calls: StoreCalls) -> InHand:
 def _orchestrator(parts: _Parts) -> Orchestrator:
     stages = Stages(
         Equipment(
-            addressing=rules.addressing(parts.core.settings, parts.registry),
+            addressing=parts.addressing,
             performer=parts.performer,
             keys=parts.ring,
             now=parts.now,
@@ -166,12 +179,14 @@ def _orchestrator(parts: _Parts) -> Orchestrator:
     )
 
 
-def _intake(parts: _Parts, orchestrator: Orchestrator) -> IntakeAgent:
+def _intake(
+    parts: _Parts, orchestrator: Orchestrator, configurations: ConfigurationKeeping
+) -> IntakeAgent:
     core = parts.core
     return IntakeAgent(
         Desk(
             topic=core.topics.orders,
-            intake=rules.intake(core.settings, parts.registry, core.keys),
+            intake=rules.intake(parts.book, core.keys, parts.addressing),
             journal=parts.journal,
             rejections=parts.rejections,
             ring=parts.ring,
@@ -182,18 +197,22 @@ def _intake(parts: _Parts, orchestrator: Orchestrator) -> IntakeAgent:
             held=lambda: orchestrator.held,
             behind=lambda: orchestrator.behind,
             fatal=parts.ending.fatal,
+            ready=configurations.ready,
         )
     )
 
 
-def _commands(parts: _Parts, orchestrator: Orchestrator) -> CommandAgent:
+def _commands(
+    parts: _Parts, orchestrator: Orchestrator, configurations: ConfigurationKeeping
+) -> CommandAgent:
     core = parts.core
-    taking = rules.intake(core.settings, parts.registry, core.keys)
+    taking = rules.intake(parts.book, core.keys, parts.addressing)
     return CommandAgent(
         CommandDesk(
             topic=core.topics.order_commands,
             controls_topic=core.topics.stage_controls,
             commanding=rules.commanding(taking, parts.registry),
+            pinned=parts.book.pinned,
             book=OrderBook(core.store),
             calls=parts.calls,
             journal=parts.journal,
@@ -205,5 +224,6 @@ def _commands(parts: _Parts, orchestrator: Orchestrator) -> CommandAgent:
             monotonic=clock.monotonic,
             behind=lambda: orchestrator.behind,
             fatal=parts.ending.fatal,
+            ready=configurations.ready,
         )
     )

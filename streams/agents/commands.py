@@ -15,7 +15,7 @@ from streams.agents import metrics
 from streams.agents.fate import Fatal, StoreCalls
 from streams.agents.in_hand import POISON, InHand
 from streams.agents.inbox import until_loop_is_free
-from streams.agents.intake import BEHIND_AGAIN_S, INTERNAL, MOST_BEHIND
+from streams.agents.intake import BEHIND_AGAIN_S, INTERNAL, MOST_BEHIND, Ready
 from streams.agents.journal import AGAIN_AFTER_S, Journal
 from streams.agents.keyring import KeyRing
 from streams.agents.ledger import Ledger, LedgerReader
@@ -33,6 +33,7 @@ from streams.core.commanding import (
 )
 from streams.core.order import Order
 from streams.core.sealing import NONCE_BYTES
+from streams.core.sequence import Sequencer
 from streams.kafka.reader import Record, Records
 
 AT_ONCE = 500
@@ -60,11 +61,15 @@ class OrderBook(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandDesk:
-    """What commands are taken with; `behind` as for intake."""
+    """What commands are taken with; `behind` and `ready` as for intake.
+
+    `pinned` resolves orders under an older version of a tenant's configuration. Blocking.
+    """
 
     topic: str
     controls_topic: str
     commanding: Commanding
+    pinned: Callable[[str, int], Sequencer | None]
     book: OrderBook
     calls: StoreCalls
     journal: Journal
@@ -76,6 +81,7 @@ class CommandDesk:
     monotonic: Callable[[], float]
     behind: Callable[[], int]
     fatal: Fatal
+    ready: Ready | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,8 @@ class CommandAgent(LedgerReader):
             while desk.behind() > MOST_BEHIND or self._missing > MOST_MISSING:  # noqa: ASYNC110 (an event per record costs)
                 await asyncio.sleep(BEHIND_AGAIN_S)
             for ledger, records in await self._inbox.take(AT_ONCE):
+                if desk.ready is not None:
+                    await desk.ready({})
                 await self._take(ledger, records)
 
     async def _take(self, ledger: Ledger, records: Records) -> None:
@@ -229,8 +237,11 @@ class CommandAgent(LedgerReader):
         keys = {}
         for part in order.accepted.sealed if asked.revises else ():
             keys[part.subject] = await desk.ring.existing(asked.tenant, part.subject)
+        version, pinned = desk.commanding.other_version(asked, order), None
+        if version is not None:
+            pinned = await desk.calls.read(partial(desk.pinned, asked.tenant, version))
         with desk.in_hand.hold(asked.request.origin):
-            return desk.commanding.prepare(asked, order, keys)
+            return desk.commanding.prepare(asked, order, keys, pinned)
 
     def _reject(self, record: Refused, problem: Problem) -> Work:
         return self._desk.rejections.write(record, problem)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
@@ -26,6 +26,9 @@ MOST_HELD = 50_000
 MOST_BEHIND = 200
 ALARM_AGE_S = 86_400
 BEHIND_AGAIN_S = 0.005
+VERSION_SEEN = "waybill-config-version"
+"""Header of an order: this version was in use when it was sent, so no older one will do."""
+_LONGEST_VERSION = 11
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ INTERNAL = Problem(
 
 
 Rejecting: TypeAlias = Coroutine[Any, Any, object]
+Ready: TypeAlias = Callable[[Mapping[str, int]], Awaitable[None]]
 
 
 class Taken(NamedTuple):
@@ -51,7 +55,8 @@ class Desk:
     """What intake works with.
 
     `held` counts the orders that the worker has in memory, `behind` the records that it wrote
-    and has yet to read back.
+    and has yet to read back. `ready` waits for the versions of configurations, by tenant, that
+    senders of orders have seen; without it there is one version only.
     """
 
     topic: str
@@ -66,6 +71,7 @@ class Desk:
     held: Callable[[], int]
     behind: Callable[[], int]
     fatal: Fatal
+    ready: Ready | None = None
 
 
 class IntakeAgent(LedgerReader):
@@ -85,7 +91,10 @@ class IntakeAgent(LedgerReader):
             await until_loop_is_free(self._desk.monotonic)
             while self._desk.behind() > MOST_BEHIND:  # noqa: ASYNC110 (an event per record costs)
                 await asyncio.sleep(BEHIND_AGAIN_S)
-            await self._take(await self._inbox.take(AT_ONCE))
+            taken = await self._inbox.take(AT_ONCE)
+            if self._desk.ready is not None:
+                await self._desk.ready(_versions_seen(taken))
+            await self._take(taken)
 
     async def assigned(
         self, committed: Mapping[int, int], ends: Mapping[int, int]
@@ -178,3 +187,16 @@ class IntakeAgent(LedgerReader):
         """Returns when the outcome of every record is durable."""
         for outcome in landing:
             await outcome
+
+
+def _versions_seen(taken: list[tuple[Ledger, Records]]) -> dict[str, int]:
+    """The highest version of each tenant's configuration that a sender had seen."""
+    seen: dict[str, int] = {}
+    for _, records in taken:
+        for record in records:
+            headers = dict(record.headers or ())
+            version = headers.get(VERSION_SEEN)
+            if version is not None and version.isdigit() and len(version) < _LONGEST_VERSION:
+                tenant = header(headers, "waybill-tenant") or DEFAULT_TENANT
+                seen[tenant] = max(seen.get(tenant, 0), int(version))
+    return seen

@@ -20,6 +20,7 @@ from streams.core.about import existing_subscription
 from streams.core.intake import Examined, Intake
 from streams.core.order import Order
 from streams.core.sealing import DataKey, seal, seal_document, unseal
+from streams.core.sequence import Sequencer
 
 SUBJECTLESS = ""
 """Stands for the data subject where a command has nothing to be sealed."""
@@ -55,6 +56,11 @@ class Asked:
         """Whether the order's waybill is resolved again for it."""
         command = self.command
         return command.command is CommandKind.AMEND or command.config == "current"
+
+    @property
+    def keeps_configuration(self) -> bool:
+        """Whether that happens under the version that the order was accepted with."""
+        return self.revises and self.command.config != "current"
 
     @property
     def needs_order(self) -> bool:
@@ -118,24 +124,37 @@ class Commanding:
         self._intake = intake
         self._personal = personal
 
+    def other_version(self, asked: Asked, order: Order) -> int | None:
+        """The version that the command needs and that is not in use: `prepare` is given it."""
+        pinned = order.accepted.config_version
+        if not asked.keeps_configuration or pinned == self._intake.config_version(asked.tenant):
+            return None
+        return pinned
+
     def prepare(
-        self, asked: Asked, order: Order, keys: Mapping[str, DataKey | None]
+        self,
+        asked: Asked,
+        order: Order,
+        keys: Mapping[str, DataKey | None],
+        pinned: Sequencer | None = None,
     ) -> PreparedCommand:
         """A command that needs the order; `keys` by data subject open its sealed sections.
 
-        `RefusedError` says why it comes to nothing.
+        `pinned` resolves orders under `other_version`. `RefusedError` says why it comes to nothing.
         """
         if asked.revises:
-            return self._revising(asked, order, opened_document(order, keys))
+            self._check_configuration(asked, order, pinned)
+            return self._revising(asked, order, opened_document(order, keys), pinned)
         return self._resolving(asked, order)
 
-    def _revising(self, asked: Asked, order: Order, document: Document) -> PreparedCommand:
+    def _revising(
+        self, asked: Asked, order: Order, document: Document, pinned: Sequencer | None
+    ) -> PreparedCommand:
         command, intake = asked.command, self._intake
         amends = command.command is CommandKind.AMEND
-        self._check_configuration(asked, order)
         wanted = merged(document, command.changes) if command.changes else document
         assert isinstance(wanted, dict), "an object patched with an object is one"
-        examined = _examined(intake, asked.tenant, wanted)
+        examined = _examined(intake, asked.tenant, wanted, pinned)
         changed = _changed(document, wanted)
         if amends:
             _check_unchanged(order, document, examined)
@@ -156,12 +175,13 @@ class Commanding:
             ),
         )
 
-    def _check_configuration(self, asked: Asked, order: Order) -> None:
+    def _check_configuration(self, asked: Asked, order: Order, given: Sequencer | None) -> None:
         pinned, used = order.accepted.config_version, self._intake.config_version(asked.tenant)
-        if asked.command.config != "current" and used is not None and pinned != used:
+        if self.other_version(asked, order) is not None and given is None and used is not None:
             raise refused(
                 "configuration_gone",
-                f"the order was accepted under configuration {pinned}, and {used} is in use now",
+                f"the order was accepted under configuration {pinned}, which is not kept or needs"
+                f" plugins that are gone; {used} is in use now",
                 "send `config`: `current` to amend it under that one",
                 "/config",
             )
@@ -292,9 +312,11 @@ def _revision(prepared: PreparedCommand, key: DataKey | None, nonce: bytes) -> R
     return replace(revision, document=document, sealed=sealed, fingerprint=examined.fingerprint)
 
 
-def _examined(intake: Intake, tenant: str, document: Document) -> Examined:
+def _examined(
+    intake: Intake, tenant: str, document: Document, pinned: Sequencer | None
+) -> Examined:
     try:
-        return intake.examine(tenant, document)
+        return intake.examine(tenant, document, pinned)
     except RefusedError as refusal:
         problem = refusal.problem
         if problem.field is None:

@@ -94,7 +94,10 @@ class Prepared:
 
 
 class Intake:
-    """Takes orders under the configurations and keys in use."""
+    """Takes orders under the configurations and keys in use.
+
+    `sequencers` may change between two orders: each is taken under the one that it finds.
+    """
 
     def __init__(
         self,
@@ -110,7 +113,7 @@ class Intake:
         """The order, checked and with its waybill; `RefusedError` says why it is not taken."""
         tenant = submission.tenant
         sequencer, keys = self._rules(tenant)
-        found = self.examine(tenant, read_document(submission.value))
+        found = self._examined(tenant, sequencer, keys, read_document(submission.value))
         _check_subscription(found)
         identity = found.external_id or submission.identity
         subscription = found.subscription or ids.subscription_reference(tenant, identity)
@@ -132,9 +135,19 @@ class Intake:
             config_version=found.config_version,
         )
 
-    def examine(self, tenant: str, document: Document) -> Examined:
-        """What the document is, and its waybill; `RefusedError` says what is wrong with it."""
-        sequencer, keys = self._rules(tenant)
+    def examine(
+        self, tenant: str, document: Document, sequencer: Sequencer | None = None
+    ) -> Examined:
+        """What the document is, and its waybill; `RefusedError` says what is wrong with it.
+
+        `sequencer` is that of another version than the one in use.
+        """
+        used, keys = self._rules(tenant)
+        return self._examined(tenant, sequencer or used, keys, document)
+
+    def _examined(
+        self, tenant: str, sequencer: Sequencer, keys: TenantKeys, document: Document
+    ) -> Examined:
         order_type = _order_type(document, sequencer.configuration)
         mode = _mode(document)
         external_id = _text(document, "external_id")

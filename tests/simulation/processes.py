@@ -165,6 +165,7 @@ class Worker:
                 topic=COMMANDS,
                 controls_topic=CONTROLS,
                 commanding=Commanding(intake, lambda _: ()),
+                pinned=lambda *_: None,
                 book=SimBook(around.store),
                 calls=calls,
             )

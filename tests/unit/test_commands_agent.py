@@ -108,6 +108,7 @@ class World:
                 topic="order-commands",
                 controls_topic="controls",
                 commanding=Commanding(INTAKE, lambda _: ()),
+                pinned=lambda *_: None,
                 book=OrderBook(self.store),
                 calls=calls,
                 journal=Journal(

@@ -10,7 +10,6 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
-from schemas.configuration import Configuration
 from streams.agents.previewing import Foreseen
 from streams.core.intake import Prepared, Submission
 from streams.topics import Topics
@@ -26,6 +25,7 @@ from waybill.api.reading import Reader, Reading
 from waybill.api.shapes import NoQuery
 from waybill.api.waiting import Watch
 from waybill.api.webhook_services import WebhookServices
+from waybill.configuring.book import ConfigurationBook
 
 JSON = "application/json"
 
@@ -43,7 +43,7 @@ class ApiServices:
     plugins: Collection[str]
     kafka: Producer
     lags: Lags
-    configurations: Mapping[str, Configuration]
+    configurations: ConfigurationBook
     gate: Gate
     topics: Topics
     now: Callable[[], datetime]

@@ -56,14 +56,6 @@ async def process_events(call: Call) -> web.Response:
     return answered(_all_shown(call, found, masked_process_event))
 
 
-async def processing_config(call: Call) -> web.Response:
-    """The tenant's processing configuration in use."""
-    configuration = call.api.services.configurations.get(call.tenant)
-    if configuration is None:
-        raise not_found("a processing configuration of this tenant")
-    return answered(configuration.model_dump(mode="json", exclude_unset=True))
-
-
 async def _found(call: Call, question: Callable[[Reading], Mapping[str, Any] | None]) -> Any:
     if re.fullmatch(ORDER_ID, call.part("id")) is None:
         raise not_found("the order")

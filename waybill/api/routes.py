@@ -14,6 +14,7 @@ from waybill.api import (
 from waybill.api.auth import Scope
 from waybill.api.call import Answer, Header, Headers, Route
 from waybill.api.catalogue_routes import CATALOGUE
+from waybill.api.configuring_routes import CONFIGURING
 from waybill.api.exporting import EXPORT
 from waybill.api.lag_routes import LAG
 from waybill.api.limio_routes import LIMIO
@@ -168,24 +169,6 @@ _ORDERS = (
 )
 
 _TENANT = (
-    Route(
-        method="GET",
-        path="/api/processing-config",
-        handler=orders.processing_config,
-        id="readProcessingConfig",
-        summary="The processing configuration in use",
-        tag="configuration",
-        scope=Scope.READ,
-        answers=(
-            Answer(
-                status=200,
-                description="The configuration as it was written",
-                shape=examples.Configuration,
-                example=examples.CONFIGURATION,
-            ),
-        ),
-        problems=(problems.NOT_FOUND,),
-    ),
     Route(
         method="GET",
         path="/api/events",
@@ -375,6 +358,7 @@ ROUTES: tuple[Route, ...] = (
     *STATISTICS,
     *LAG,
     *SUBSCRIPTIONS,
+    *CONFIGURING,
     *_TENANT,
     *_REGISTRY,
     *_HEALTH,

@@ -23,7 +23,6 @@ from streams.agents.webhooks.endpoints import EndpointBook
 from streams.agents.webhooks.names import Names
 from streams.core.intake import Intake
 from streams.core.sealing import TenantKeys
-from streams.core.sequence import Sequencer
 from streams.kafka.admin import Cluster
 from streams.kafka.lag import LagProbe
 from streams.topics import Topics
@@ -32,6 +31,7 @@ from waybill.api.app import Addition, build_api
 from waybill.api.auth import ApiKeysError, Gate, load_api_keys
 from waybill.api.call import ApiServices
 from waybill.api.checking import CommandChecks
+from waybill.api.configuring import sender
 from waybill.api.controls import FollowedControls
 from waybill.api.partners import PartnerSecrets
 from waybill.api.producing import KafkaProducing
@@ -39,6 +39,8 @@ from waybill.api.sessions import Sessions
 from waybill.api.store import StoreReading
 from waybill.api.webhook_services import WebhookServices
 from waybill.configuration import load_connections
+from waybill.configuring.book import ConfigurationBook
+from waybill.configuring.keeping import ConfigurationKeeping
 from waybill.core import once_there
 from waybill.egress import allow_list
 from waybill.embedded.broker import running_bootstrap
@@ -89,7 +91,7 @@ class _Parts:
     checks: CommandChecks
     plugins: tuple[str, ...]
     reading: StoreReading
-    sequencers: dict[str, Sequencer]
+    configurations: ConfigurationBook
     addressing: Addressing
     secrets: SecretValues
     deliveries: Deliveries
@@ -100,7 +102,9 @@ def _parts(settings: Settings, store: Store) -> _Parts:
     registry = Registry.found()
     keys = None if settings.api_keys is None else load_api_keys(settings.api_keys)
     tenant_keys = load_keys(settings.keys, create=settings.keys_are_ours)
-    taking = rules.intake(settings, registry, tenant_keys)
+    addressing = rules.addressing(settings, registry)
+    configurations = rules.configurations(settings, registry, store)
+    taking = rules.intake(configurations, tenant_keys, addressing)
     secrets = SecretValues(os.environ)
     partners = PartnerSecrets(load_connections(settings), secrets)
     cluster = _cluster(settings)
@@ -117,13 +121,14 @@ def _parts(settings: Settings, store: Store) -> _Parts:
         intake=taking,
         checks=CommandChecks(
             rules.commanding(taking, registry),
+            configurations.pinned,
             OrderBook(store),
             Vault(store, tenant_keys, clock.random_bytes, clock.utc_now),
         ),
         plugins=registry.names(),
         reading=StoreReading(store),
-        sequencers=rules.sequencers(settings, registry),
-        addressing=rules.addressing(settings, registry),
+        configurations=configurations,
+        addressing=addressing,
         secrets=secrets,
         deliveries=Deliveries(store),
         tenant_keys=tenant_keys,
@@ -153,9 +158,18 @@ async def _serve(settings: Settings, parts: _Parts, add: Addition | None, ending
     kafka.start()
     controls.start()
     webhooks.endpoints.start()
+    parts.configurations.writes(sender(kafka, parts.topics))
     try:
         services = _services(parts, kafka, controls, previewing, webhooks)
-        async with _listening(settings, build_api(services, add)):
+        async with (
+            ConfigurationKeeping(
+                parts.configurations,
+                parts.cluster,
+                parts.topics.processing_configs,
+                ending.fatal,
+            ),
+            _listening(settings, build_api(services, add)),
+        ):
             ending.begun()
             log.info("the API listens at %s", settings.http.url)
             await ending.wait()
@@ -196,7 +210,7 @@ def _services(
         plugins=parts.plugins,
         kafka=kafka,
         lags=parts.lags,
-        configurations={name: one.configuration for name, one in parts.sequencers.items()},
+        configurations=parts.configurations,
         gate=parts.gate,
         topics=parts.topics,
         now=clock.utc_now,

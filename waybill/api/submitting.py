@@ -8,6 +8,7 @@ from aiohttp import web
 from projections.queries import KnownOrder
 from schemas.codec import MAGIC
 from schemas.problems import RefusedError
+from streams.agents.intake import VERSION_SEEN
 from streams.core import ids
 from streams.core.intake import Prepared, Submission
 from waybill.api.bodies import (
@@ -185,6 +186,7 @@ def _record(api: Api, prepared: Prepared) -> Outgoing:
         TENANT_HEADER: submission.tenant,
         ACTOR_HEADER: submission.actor,
         "traceparent": submission.trace or "",
+        VERSION_SEEN: str(prepared.config_version),
     }
     if prepared.external_id is None:
         headers[IDENTITY_HEADER] = submission.identity

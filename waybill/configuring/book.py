@@ -292,6 +292,12 @@ class ConfigurationBook:
         except RefusedConfigurationError as refused:
             self.sequencers.pop(version.tenant, None)
             self.unusable[version.tenant] = refused
+            log.error(  # noqa: TRY400 (the message is the whole story)
+                "configuration %d of %s cannot be used here: %s",
+                version.version,
+                version.tenant,
+                refused,
+            )
 
     def _sequencer(self, version: Version) -> Sequencer:
         draft = self.drafting.check(version.document, version.tenant)

@@ -11,7 +11,9 @@ import pytest
 from aiohttp import ThreadedResolver
 from aiohttp.test_utils import TestClient, TestServer
 
+from plugins.registry import Registry
 from plugins.secret_values import SecretValues
+from projections.config_versions import ConfigVersions
 from projections.order_book import OrderBook
 from projections.store import Store
 from projections.vault import Vault
@@ -28,6 +30,7 @@ from streams.agents.projector import Projector
 from streams.agents.webhooks.endpoints import EndpointBook
 from streams.core import ids
 from streams.core.commanding import Commanding
+from streams.core.config_versions import FROM_FILE, Version
 from streams.core.intake import Intake, Prepared, Submission, acceptance
 from streams.core.sealing import TenantKeys
 from streams.core.sequence import PluginFacts, Sequencer
@@ -38,11 +41,14 @@ from streams.topics import Topics
 from waybill.api import ApiServices, build_api
 from waybill.api.auth import ApiKey, Gate
 from waybill.api.checking import CommandChecks
+from waybill.api.configuring import sender
 from waybill.api.partners import PartnerSecrets
 from waybill.api.producing import KafkaUnavailableError, Outgoing
 from waybill.api.store import StoreReading
 from waybill.api.webhook_services import WebhookServices
 from waybill.clock import monotonic, random_bytes
+from waybill.configuring.book import ConfigurationBook
+from waybill.configuring.drafts import Drafting
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 TENANTS = ("default", "acme", "other")
@@ -123,9 +129,17 @@ class World:
         self.vault = Vault(self.store, self.tenant_keys, random_bytes, lambda: NOW)
         self.checks = CommandChecks(
             Commanding(self.intake, lambda plugin: ("iban",) if plugin == "zuora" else ()),
+            lambda *_: None,
             OrderBook(self.store),
             self.vault,
         )
+        self.configurations = ConfigurationBook(
+            {tenant: _in_file(tenant) for tenant in ("default", "acme")},
+            Drafting(Registry.found(), Connections({})),
+            ConfigVersions(self.store),
+            lambda: NOW,
+        )
+        self.configurations.writes(sender(self.orders, Topics()))
         self.controls = Controls()
         self.lags = Lags()
         self.endpoints = EndpointBook(Cluster("127.0.0.1:9"), "webhook-endpoints", self.tenant_keys)
@@ -153,7 +167,7 @@ class World:
             plugins=("salesforceV3", "zuora"),
             kafka=self.orders,
             lags=self.lags,
-            configurations={"default": CONFIGURATION, "acme": CONFIGURATION},
+            configurations=self.configurations,
             gate=Gate(self.keys, lambda: NOW, self.partners),
             topics=topics or Topics(),
             now=lambda: NOW,
@@ -198,6 +212,19 @@ class World:
         self.offsets[self.partition] += 1
         record = Record(self.offsets[self.partition], encode(event))
         self._projector.apply(self.partition, [record])
+
+
+def _in_file(tenant: str) -> Version:
+    document = CONFIGURATION.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return Version(
+        tenant=tenant,
+        version=CONFIGURATION.version,
+        base=None,
+        author=FROM_FILE,
+        reason="as written",
+        at=NOW,
+        document=document,
+    )
 
 
 def _plugins() -> dict[str, PluginFacts]:
