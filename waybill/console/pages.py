@@ -31,7 +31,18 @@ To add a page:
 5. Script, all optional: `data-dialog` on a link opens its page in a dialog; `data-copy="text"`
    on a button copies; `data-list` on a table's body or list lets j/k/x/Enter move (items:
    `data-item`, with a link and perhaps a checkbox); a form with `data-auto` submits when a field
-   changes; `data-check-all="name"` on a checkbox checks all of that name.
+   changes; `data-check-all="name"` on a checkbox checks all of that name, `data-checked="name"`
+   shows how many are; `data-press="r"` is clicked by that key (say so in `{% block keys %}`);
+   what needs script has the class `scripted-only`. A module of one page's own is a file in
+   `static/`, loaded in `{% block head %}`; so is a style sheet.
+6. Looks (`static/console.css`): tables that become cards on a phone are
+   `<table class="cards">` with a caption and `data-label` on each cell; `columns`, `split`, `row`
+   (fields side by side), `panel`, `facts` (a `dl`), `figures`, `actions` (buttons), `note`,
+   `problem`, `told`, `narrow`, `scroll`, `number`, `soft`, `quiet`, `danger`; tones `good`, `bad`,
+   `warn`, `busy`, `idle`. Macros: badge, time, moment, id, copy, json, csrf, reason, problem,
+   pages, empty, figures. Filters: ago, moment, duration (s), duration_ms, number, json, path.
+   Functions: `url("/orders", status="failed")`, `here(cursor=...)`, `asset("x.js")`. New states
+   get their word and symbol in `states.py`.
 """
 
 import re
@@ -169,6 +180,8 @@ class Visit:
         **values: Any,
     ) -> web.Response:
         """The rendered template. `live`: the query of the stream of events that renews it."""
+        if self.request.method != "GET":
+            live = refresh = None  # what answers a form has no address to be asked for again
         told = None if self.is_fragment else self.request.cookies.get(TOLD)
         text = self.rendering.page(
             template,
