@@ -165,7 +165,7 @@ class Worker:
                 topic=COMMANDS,
                 controls_topic=CONTROLS,
                 commanding=Commanding(intake, lambda _: ()),
-                pinned=lambda *_: None,
+                pinned=scene.pinned,
                 book=SimBook(around.store),
                 calls=calls,
             )

@@ -70,6 +70,10 @@ class Scene:
         sequencer = Sequencer(self.configurations[version], PLUGINS)
         return Intake({"default": sequencer}, KEYS, self.addressing.missing)
 
+    def pinned(self, _tenant: str, number: int) -> Sequencer | None:
+        found = [one for one in self.configurations if one.version == number]
+        return Sequencer(found[0], PLUGINS) if found else None
+
 
 def scene(seed: int, chance: Chance) -> Scene:
     """The run of that seed."""

@@ -81,6 +81,15 @@ class Api:
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 
+    def put(
+        self, path: str, content: bytes, headers: Mapping[str, str], **query: str
+    ) -> dict[str, Any]:
+        """The answer to a document, sent as it stands."""
+        try:
+            return _answer(self._client.put(path, content=content, headers=headers, params=query))
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+
     def delete(self, path: str) -> dict[str, Any]:
         """The answer to a deletion."""
         try:

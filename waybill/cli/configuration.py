@@ -1,56 +1,124 @@
-"""`config show` and `config validate`."""
+"""`config`: the configuration in use and its versions, checks, and the schema."""
 
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from plugins.registry import Registry
-from waybill.cli.output import console, emit, json_option, plain, show_findings, table
+from schemas.configuration import Configuration
+from waybill.cli.api_client import Api
+from waybill.cli.configuration_versions import AT, diff, history, put, rollback
+from waybill.cli.output import (
+    ReportedError,
+    console,
+    emit,
+    json_option,
+    plain,
+    problem,
+    show_findings,
+    table,
+)
 from waybill.configuration import (
     check,
     configuration_file,
     connections_file,
     load_configurations,
 )
+from waybill.configuring.schema import configuration_schema
 from waybill.findings import errors
-from waybill.settings import load_settings
+from waybill.settings import Settings, load_settings
 
 
 @click.group()
 def config() -> None:
-    """Show and check the configuration and the connections."""
+    """See, check and change the configuration, version by version."""
+
+
+for _command in (put, diff, history, rollback):
+    config.add_command(_command)
 
 
 @config.command()
+@click.option("--version", type=click.IntRange(1), metavar="N", help="An older version.")
+@click.option("--file", "of_file", is_flag=True, help="What the file says, without the API.")
+@click.option("--document", is_flag=True, help="The document alone, to be edited and put back.")
 @json_option
-def show(*, json_output: bool) -> None:
-    """Show the processing configuration in use."""
+def show(version: int | None, *, of_file: bool, document: bool, json_output: bool) -> None:
+    """Show the configuration in use."""
     settings = load_settings()
-    found = load_configurations(settings, Registry.found())
+    if of_file:
+        if document or version:
+            wrong = "--file goes with neither --version nor --document"
+            raise ReportedError(problem("usage", wrong, "leave one of them out"), exit_code=2)
+        _show_file(settings, json_output=json_output)
+        return
+    with Api(settings) as api:
+        number = api.get(AT)["version"] if version is None else version
+        found = api.get(f"{AT}/versions/{number}")
     if json_output:
-        tenants = {name: one.model_dump(exclude_defaults=True) for name, one in found.items()}
-        emit({"file": str(configuration_file(settings)), "tenants": tenants})
+        emit(found)
+    elif document:
+        click.echo(json.dumps(found["document"], indent=2, ensure_ascii=False))
+    else:
+        by = f"version {number}, {found['at'][:19]} UTC, by {found['author']}: {found['reason']}"
+        console().print(plain(by), style="bold", markup=False)
+        _show_parts(found["document"])
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of configurations, for editors."""
+    click.echo(json.dumps(configuration_schema(Registry.found()), indent=2))
+
+
+def _show_file(settings: Settings, *, json_output: bool) -> None:
+    found = load_configurations(settings, Registry.found())
+    documents = {tenant: _plain(one) for tenant, one in found.items()}
+    if json_output:
+        emit({"file": str(configuration_file(settings)), "tenants": documents})
         return
     shown = console()
     shown.print(f"{configuration_file(settings)}", style="dim", markup=False)
-    for tenant, configuration in found.items():
-        shown.print(f"\n{tenant}, version {configuration.version}", style="bold", markup=False)
-        parts = [("sequence", configuration.sequence), ("post", configuration.post)]
-        for number, override in enumerate(configuration.overrides):
-            axes = override.model_dump(
-                include={"order_type", "processing_type", "offer_type"}, exclude_none=True
-            )
-            named = ", ".join(f"{axis} {' | '.join(values)}" for axis, values in axes.items())
-            label = f"override {number} ({named or 'every order'})"
-            parts += [(f"{label} sequence", override.sequence)] if override.sequence else []
-            parts += [(f"{label} post", override.post)] if override.post else []
-        rows = [
-            (label, entry.id or entry.name, entry.name, "" if entry.critical else "not critical")
-            for label, entries in parts
-            for entry in entries
-        ]
-        shown.print(table("part", "step", "plugin", "", rows=rows))
+    for tenant, document in documents.items():
+        shown.print(f"\n{tenant}, version {document['version']}", style="bold", markup=False)
+        _show_parts(document)
+
+
+def _plain(configuration: Configuration) -> dict[str, Any]:
+    return configuration.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+def _show_parts(document: Mapping[str, Any]) -> None:
+    parts = [("sequence", document["sequence"]), ("post", document.get("post"))]
+    for number, override in enumerate(document.get("overrides") or ()):
+        label = f"override {number} ({_orders(override) or 'every order'})"
+        parts += [(f"{label} {phase}", override.get(phase)) for phase in ("sequence", "post")]
+        parts += [(f"{label} without", [{"name": one} for one in _listed(override.get("exclude"))])]
+    rows = [
+        (
+            label,
+            entry.get("id") or entry["name"],
+            entry["name"],
+            "" if entry.get("critical", True) else "not critical",
+        )
+        for label, entries in parts
+        for entry in entries or ()
+    ]
+    console().print(table("part", "step", "plugin", "", rows=rows))
+
+
+def _orders(override: Mapping[str, Any]) -> str:
+    axes = ("order_type", "processing_type", "offer_type")
+    named = [f"{axis} {' | '.join(_listed(override[axis]))}" for axis in axes if override.get(axis)]
+    return ", ".join(named)
+
+
+def _listed(values: Any) -> Iterable[str]:
+    return [values] if isinstance(values, str) else values or ()
 
 
 @config.command()
@@ -59,7 +127,7 @@ def show(*, json_output: bool) -> None:
 )
 @json_option
 def validate(file: Path | None, *, json_output: bool) -> None:
-    """Check a configuration (FILE, else the one in use) with the connections in use.
+    """Check a configuration (FILE, else that of WAYBILL_CONFIG) with the connections in use.
 
     Prints file:line:column, path, message and remedy. Exit code 1 where there are errors.
     """

@@ -36,7 +36,7 @@ COMMANDS = {
     "statistics": ("statistics", "Show counts, rates, durations and causes of errors."),
     "lag": ("statistics", "Show how far every reader of a topic is."),
     "rejected": ("rejected", "See what was not taken and why, and send it again."),
-    "config": ("configuration", "Show and check the configuration and the connections."),
+    "config": ("configuration", "See, check and change the configuration, version by version."),
     "connectors": ("upkeep", "List the plugins that a sequence can name."),
     "doctor": ("upkeep", "Check this installation and say what to do."),
     "keys": ("upkeep", "API keys."),
