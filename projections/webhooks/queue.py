@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
@@ -203,7 +204,8 @@ class DeliveryQueue:
                     "known": listed(want.known, dialect),
                 }
                 found += map(Due._make, connection.execute(query, bound))
-        return found
+        # Not by the database, which would move the bodies about.
+        return sorted(found, key=attrgetter("next_at", "id"))
 
     def earliest(self, endpoints: Collection[str], partitions: Collection[int]) -> dict[str, int]:
         """When the next delivery to each endpoint is due; none for those that nothing is for."""
@@ -273,22 +275,28 @@ def _attempt(result: Result) -> tuple[Any, ...]:
 
 @lru_cache(maxsize=64)
 def _due(partitions: tuple[int, ...], dialect: Dialect) -> Any:
-    """Each partition's part of the index by itself: the first of them are found without a sort."""
+    """Chosen by the index alone; only of those that are wanted the rows and bodies are read."""
     parts = union_all(*(select(_first_of(partition)) for partition in partitions)).subquery("due")
-    kept = [parts.c[name] for name in Due._fields if name in parts.c]
+    chosen = (
+        select(parts.c.id)
+        .where(~member_of(parts.c.id, "known", String(), dialect))
+        .order_by(parts.c.next_at, parts.c.id)
+        .limit(bindparam("most"))
+        .subquery("chosen")
+    )
+    kept = [_D[name] for name in Due._fields if name in _D]
     return (
         select(*kept, _M.subject, _M.body)
-        .join(parts, and_(_M.id == parts.c.message, _M.variant == parts.c.variant))
-        .where(~member_of(parts.c.id, "known", String(), dialect))
-        .order_by(parts.c.next_at, parts.c.place, parts.c.n)
-        .limit(bindparam("most"))
+        .select_from(chosen)
+        .join(DELIVERIES, _D.id == chosen.c.id)
+        .join(MESSAGES, and_(_M.id == _D.message, _M.variant == _D.variant))
     )
 
 
 def _first_of(partition: int) -> Subquery:
-    columns = [_D[name] for name in Due._fields if name in _D]
+    """One partition's part of the index: its first are found without a sort."""
     return (
-        select(*columns, _D.place, _D.n)
+        select(_D.id, _D.next_at)
         .where(
             _D.endpoint == bindparam("endpoint"),
             _D.partition == literal(partition),

@@ -97,6 +97,7 @@ Index(
     _OF.endpoint,
     _OF.partition,
     _OF.next_at,
+    _OF.id,
     sqlite_where=_OF.next_at.is_not(None),
     postgresql_where=_OF.next_at.is_not(None),
 )
