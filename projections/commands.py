@@ -64,6 +64,16 @@ def commands_table(metadata: MetaData, prefix: str) -> Table:
         sqlite_where=columns.bulk.is_not(None),
         postgresql_where=columns.bulk.is_not(None),
     )
+    Index(f"{prefix}commands_received", columns.tenant, columns.received, columns.place)
+    Index(
+        f"{prefix}commands_bulk_received",
+        columns.tenant,
+        columns.bulk,
+        columns.received,
+        columns.place,
+        sqlite_where=columns.bulk.is_not(None),
+        postgresql_where=columns.bulk.is_not(None),
+    )
     return table
 
 

@@ -83,12 +83,13 @@ async def read_rejected(cluster: Cluster, topic: str) -> AsyncIterator[Rejected]
             while await consumer.position(place) < ends[place]:
                 found = await consumer.getmany(place, timeout_ms=_LONGEST_WAIT_MS)
                 for record in found.get(place, ()):
-                    yield _rejected(record)
+                    yield rejected_from(record)
     finally:
         await consumer.stop()
 
 
-def _rejected(record: Any) -> Rejected:
+def rejected_from(record: Any) -> Rejected:
+    """What stands in a record of the topic."""
     told = {name: (text or b"").decode(errors="replace") for name, text in record.headers}
     at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
     return Rejected(record.partition, record.offset, at, told, record)
@@ -107,7 +108,7 @@ class Replay:
     async def send(self, rejected: Rejected) -> None:
         """Returns when Kafka has it. Sent again and again, an order is still taken once."""
         original = rejected.original(self._keys)
-        headers = _headers(original.headers, rejected, f"{self._topic}/{rejected.place}")
+        headers = replay_headers(original.headers, rejected, f"{self._topic}/{rejected.place}")
         await self._producer.send_and_wait(
             rejected.topic, original.value, original.key, headers=headers
         )
@@ -132,7 +133,7 @@ async def replaying(
         await producer.stop()
 
 
-def _headers(
+def replay_headers(
     sent: Iterable[tuple[str, bytes]], rejected: Rejected, place: str
 ) -> Sequence[tuple[str, bytes]]:
     """Those of the original; its identity is what it would have been had it been taken."""

@@ -36,8 +36,14 @@ class Holdable(Protocol):
 class StageControls:
     """Keeps the stages as operators want them; `take` is given every record."""
 
-    def __init__(self, stages: Holdable, told: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        stages: Holdable,
+        told: Callable[[int], None] = lambda _: None,
+        heard: Callable[[StageControl], None] = lambda _: None,
+    ) -> None:
         self._stages = stages
+        self._heard = heard
         self._held: dict[tuple[str, str], StageControl] = {}
         self._last: dict[tuple[str, str], datetime] = {}
         self._told = told
@@ -56,6 +62,7 @@ class StageControls:
         except ValidationError as problem:
             log.error("a record of stage-controls is not understood: %s", problem.errors()[0])  # noqa: TRY400 (the record is at fault, not the code)
             return
+        self._heard(control)
         place = (control.tenant, control.stage)
         if self._is_late(place, control.at):
             return

@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
+from projections.audit import Audit
 from streams.agents.previewing import Foreseen
 from streams.core.intake import Prepared, Submission
 from streams.topics import Topics
@@ -26,6 +27,7 @@ from waybill.api.shapes import NoQuery
 from waybill.api.waiting import Watch
 from waybill.api.webhook_services import WebhookServices
 from waybill.configuring.book import ConfigurationBook
+from waybill.rejected_pages import RejectedLog
 
 JSON = "application/json"
 
@@ -42,6 +44,8 @@ class ApiServices:
     webhooks: WebhookServices
     plugins: Collection[str]
     kafka: Producer
+    rejected: RejectedLog
+    audit: Audit
     lags: Lags
     configurations: ConfigurationBook
     gate: Gate

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from plugins.stages import StageBook
+from projections.audit import Audit
 from streams.agents.stage_controls import StageControls
 from streams.kafka.admin import Cluster
 from streams.kafka.following import Following
+from waybill.api.controls_keeping import ControlsKeeping
 
 
 class Controls(Protocol):
@@ -21,15 +23,27 @@ class Controls(Protocol):
 
 
 class FollowedControls:
-    """Reads the topic from its beginning and stays at its end; `stages` are those of previews."""
+    """Reads the topic from its beginning and stays at its end; `stages` are those of previews.
 
-    def __init__(self, cluster: Cluster, topic: str, stages: StageBook) -> None:
-        self._controls = StageControls(stages)
+    Each control is kept in the audit, whoever asked for it: the topic keeps the last one only.
+    """
+
+    def __init__(self, cluster: Cluster, topic: str, stages: StageBook, audit: Audit) -> None:
+        self._keeping = ControlsKeeping(audit)
+        self._controls = StageControls(stages, heard=self._keeping.heard)
         self._following = Following(
             topic, cluster.bootstrap, cluster.security.client_options(), self._controls.take
         )
-        self.start = self._following.start
-        self.close = self._following.stop
+
+    def start(self) -> None:
+        """Begins."""
+        self._following.start()
+        self._keeping.start()
+
+    async def close(self) -> None:
+        """Ends it."""
+        await self._following.stop()
+        await self._keeping.stop()
 
     @property
     def known(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from projections.audit_queries import AuditFilters
 from projections.exporting import ExportedPage
 from projections.feed import Happened, Wanted
 from projections.lag import StorePositions
@@ -45,8 +46,8 @@ class Reading(Protocol):
     def order(self, tenant: str, order_id: str) -> Mapping[str, Any] | None:
         """One order, or None where the tenant has none of that id."""
 
-    def folded(self, tenant: str, order_id: str) -> Order | None:
-        """The order as it is folded, its document as it stands in the log."""
+    def folded(self, tenant: str, order_id: str, as_of: AsOf | None = None) -> Order | None:
+        """The order as it is, or was, folded, its document as it stands in the log."""
 
     def orders(
         self, tenant: str, filters: OrderFilters, cursor: str | None, limit: int
@@ -132,6 +133,11 @@ class Reading(Protocol):
 
     def customer(self, tenant: str, owner: str) -> Mapping[str, Any] | None:
         """What is known of one, or None where the tenant has nothing that they own."""
+
+    def audit(
+        self, tenant: str, filters: AuditFilters, cursor: str | None, limit: int
+    ) -> Mapping[str, Any]:
+        """A page of who did what; ValueError for a cursor that is none of ours."""
 
     def positions(self) -> StorePositions:
         """How far the store is with the log, and what was published and queued of it."""

@@ -11,6 +11,7 @@ from waybill.api import (
     shapes,
     submitting,
 )
+from waybill.api.audit_routes import AUDITING
 from waybill.api.auth import Scope
 from waybill.api.call import Answer, Header, Headers, Route
 from waybill.api.catalogue_routes import CATALOGUE
@@ -21,6 +22,7 @@ from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
 from waybill.api.parts import KEY, LAST_EVENT_ID, ORDER_PART, SCHEMA_PARTS
 from waybill.api.past import PastQuery
+from waybill.api.rejected_routes import REJECTED
 from waybill.api.statistics_routes import STATISTICS
 from waybill.api.subscription_routes import SUBSCRIPTIONS
 from waybill.api.webhook_routes import WEBHOOKS
@@ -359,6 +361,8 @@ ROUTES: tuple[Route, ...] = (
     *LAG,
     *SUBSCRIPTIONS,
     *CONFIGURING,
+    *REJECTED,
+    *AUDITING,
     *_TENANT,
     *_REGISTRY,
     *_HEALTH,

@@ -14,6 +14,7 @@ from plugins.perform import Performer
 from plugins.registry import Registry
 from plugins.secret_values import SecretValues
 from plugins.transport import Transport
+from projections.audit import Audit
 from projections.order_book import OrderBook
 from projections.store import Store
 from projections.vault import Vault
@@ -45,6 +46,7 @@ from waybill.core import once_there
 from waybill.egress import allow_list
 from waybill.embedded.broker import running_bootstrap
 from waybill.keys import load_keys
+from waybill.rejected_pages import RejectedRecords
 from waybill.running import REFUSALS, REFUSED, Ending, run
 from waybill.settings import Settings, SettingsError
 
@@ -95,6 +97,8 @@ class _Parts:
     addressing: Addressing
     secrets: SecretValues
     deliveries: Deliveries
+    rejected: RejectedRecords
+    audit: Audit
     tenant_keys: Mapping[str, TenantKeys]
 
 
@@ -107,11 +111,11 @@ def _parts(settings: Settings, store: Store) -> _Parts:
     taking = rules.intake(configurations, tenant_keys, addressing)
     secrets = SecretValues(os.environ)
     partners = PartnerSecrets(load_connections(settings), secrets)
-    cluster = _cluster(settings)
+    cluster, topics = _cluster(settings), Topics(settings.topic_prefix)
     return _Parts(
         cluster=cluster,
         lags=LagProbe(cluster),
-        topics=Topics(settings.topic_prefix),
+        topics=topics,
         gate=Gate(
             keys,
             clock.utc_now,
@@ -131,6 +135,8 @@ def _parts(settings: Settings, store: Store) -> _Parts:
         addressing=addressing,
         secrets=secrets,
         deliveries=Deliveries(store),
+        rejected=RejectedRecords(cluster, topics.orders_rejected, tenant_keys),
+        audit=Audit(store),
         tenant_keys=tenant_keys,
     )
 
@@ -152,7 +158,9 @@ async def _serve(settings: Settings, parts: _Parts, add: Addition | None, ending
     transport = Transport.over_aiohttp()
     performer = Performer(transport, parts.secrets, clock.utc_now, clock.monotonic)
     performer.stages.share(PREVIEW_SHARE)
-    controls = FollowedControls(parts.cluster, parts.topics.stage_controls, performer.stages)
+    controls = FollowedControls(
+        parts.cluster, parts.topics.stage_controls, performer.stages, parts.audit
+    )
     webhooks = _webhooks(settings, parts)
     previewing = Previewing(parts.addressing, performer, clock.utc_now, clock.monotonic)
     kafka.start()
@@ -174,7 +182,7 @@ async def _serve(settings: Settings, parts: _Parts, add: Addition | None, ending
             log.info("the API listens at %s", settings.http.url)
             await ending.wait()
     finally:
-        await parts.lags.close()
+        await asyncio.gather(parts.lags.close(), parts.rejected.close())
         await controls.close()
         await webhooks.endpoints.close()
         await webhooks.resolver.close()
@@ -209,6 +217,8 @@ def _services(
         webhooks=webhooks,
         plugins=parts.plugins,
         kafka=kafka,
+        rejected=parts.rejected,
+        audit=parts.audit,
         lags=parts.lags,
         configurations=parts.configurations,
         gate=parts.gate,

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from projections.audit_queries import AuditQueries
 from projections.customers import CustomerQueries
 from projections.feed import FeedQueries, Happened, Wanted
 from projections.lag import LagQueries
@@ -19,7 +20,14 @@ from waybill.api.reading import Standing
 _AT_ONCE = 500
 
 
-class StoreReading(Queries, StatisticsQueries, SubscriptionQueries, CustomerQueries, LagQueries):
+class StoreReading(
+    Queries,
+    StatisticsQueries,
+    SubscriptionQueries,
+    CustomerQueries,
+    AuditQueries,
+    LagQueries,
+):
     """All that `Reading` asks for."""
 
     def __init__(self, store: Store) -> None:

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from plugins.registry import Registry
 from plugins.secret_values import SecretValues
+from projections.audit import Audit
 from projections.config_versions import ConfigVersions
 from projections.order_book import OrderBook
 from projections.store import Store
@@ -49,6 +50,7 @@ from waybill.api.webhook_services import WebhookServices
 from waybill.clock import monotonic, random_bytes
 from waybill.configuring.book import ConfigurationBook
 from waybill.configuring.drafts import Drafting
+from waybill.rejected_pages import RejectedRecords
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 TENANTS = ("default", "acme", "other")
@@ -142,7 +144,9 @@ class World:
         self.configurations.writes(sender(self.orders, Topics()))
         self.controls = Controls()
         self.lags = Lags()
-        self.endpoints = EndpointBook(Cluster("127.0.0.1:9"), "webhook-endpoints", self.tenant_keys)
+        cluster = Cluster("127.0.0.1:9")
+        self.rejected = RejectedRecords(cluster, "orders-rejected", self.tenant_keys)
+        self.endpoints = EndpointBook(cluster, "webhook-endpoints", self.tenant_keys)
         self.partners = PartnerSecrets(Connections({}), SecretValues({}))
         self.foreseen: list[Foreseen] | UnforeseenError = []
         self._projector = Projector(self.store)
@@ -166,6 +170,8 @@ class World:
             ),
             plugins=("salesforceV3", "zuora"),
             kafka=self.orders,
+            rejected=self.rejected,
+            audit=Audit(self.store),
             lags=self.lags,
             configurations=self.configurations,
             gate=Gate(self.keys, lambda: NOW, self.partners),
