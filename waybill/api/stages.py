@@ -50,7 +50,11 @@ async def stages(call: Call) -> web.Response:
 async def stage_command(call: Call) -> web.Response:
     """Holds a stage or releases it, by way of `order-commands`."""
     body: StageCommandBody = fitting(StageCommandBody, await json_of(call.request))
-    stage = call.part("stage")
+    return answered(await stage_commanded(call, call.part("stage"), body), status=202)
+
+
+async def stage_commanded(call: Call, stage: str, body: StageCommandBody) -> dict[str, Any]:
+    """Sends it; what is answered. A 422 problem where there is no such stage."""
     _check(call, stage)
     command = OrderCommand(
         id=command_id(call, body.id),
@@ -59,8 +63,7 @@ async def stage_command(call: Call) -> web.Response:
         reason=body.reason,
     )
     await send_command(call, command)
-    answer = {"id": command.id, "stage": stage, "command": body.command, "status": "sent"}
-    return answered(answer, status=202)
+    return {"id": command.id, "stage": stage, "command": body.command, "status": "sent"}
 
 
 def _stages(

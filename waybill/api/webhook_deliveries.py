@@ -3,16 +3,18 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
 
+from projections.audit import AuditKind
 from projections.webhooks.deliveries import Addition, Chosen, Deliveries, DeliveryFilters
 from streams.core import ids
 from streams.core.webhooks.bodies import body_of
 from streams.core.webhooks.endpoint import Endpoint
 from streams.core.webhooks.updates import Update
+from waybill.api.auditing import Act, audited, reason_of
 from waybill.api.bodies import fitting, idempotency_key, json_of
 from waybill.api.call import Call, answered
 from waybill.api.problems import BAD_QUERY, FILTER_MISSING, ApiProblem, not_found
@@ -59,28 +61,42 @@ async def delivery(call: Call) -> web.Response:
 async def replay_one(call: Call) -> web.Response:
     """Makes one delivery again."""
     name, now = _delivery_id(call), call.api.services.now()
-    replayed = await _ask(call, lambda found: found.replay(call.tenant, [name], now))
-    if not replayed:
-        raise not_found("the delivery")
+    async with audited(call, _act(call, AuditKind.WEBHOOK_DELIVERY, "replay", name)):
+        replayed = await _ask(call, lambda found: found.replay(call.tenant, [name], now))
+        if not replayed:
+            raise not_found("the delivery")
     return answered({"matched": replayed, "replayed": replayed}, status=202)
 
 
 async def replay_many(call: Call) -> web.Response:
     """Makes deliveries of one endpoint again, or says how many that would be."""
-    body: WebhookReplayBody = fitting(WebhookReplayBody, await json_of(call.request))
+    return await replay(call, fitting(WebhookReplayBody, await json_of(call.request)))
+
+
+async def replay(call: Call, body: WebhookReplayBody) -> web.Response:
+    """How many are made again, or would be."""
     endpoint = endpoint_of(call, call.part("id"))
     filters = _filters(body, endpoint.id)
     now = call.api.services.now()
     if body.preview:
         matched = await _ask(call, lambda found: found.count(call.tenant, filters))
         return answered({"matched": matched, "replayed": 0})
-    replayed = await _ask(call, lambda found: found.replay(call.tenant, filters, now))
+    chosen = body.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"preview"})
+    if body.ids is not None:
+        chosen["ids"] = len(body.ids)
+    act = _act(call, AuditKind.WEBHOOK_ENDPOINT, "replay", endpoint.id, **chosen)
+    async with audited(call, act):
+        replayed = await _ask(call, lambda found: found.replay(call.tenant, filters, now))
     return answered({"matched": replayed, "replayed": replayed}, status=202)
 
 
 async def test(call: Call) -> web.Response:
     """Sends `webhook.test`, or the example of a type, whatever types the endpoint wants."""
-    body: WebhookTestBody = fitting(WebhookTestBody, await json_of(call.request))
+    return await try_out(call, fitting(WebhookTestBody, await json_of(call.request)))
+
+
+async def try_out(call: Call, body: WebhookTestBody) -> web.Response:
+    """The delivery that was made."""
     check_types((body.type,), "/type")
     endpoint = endpoint_of(call, call.part("id"))
     if is_disabled(endpoint, (await endpoint_states(call)).get(endpoint.id)):
@@ -97,7 +113,9 @@ async def test(call: Call) -> web.Response:
         type=body.type,
         body=_example(body.type, endpoint, services.now()),
     )
-    name = await _ask(call, lambda found: found.add(addition, services.now()))
+    act = _act(call, AuditKind.WEBHOOK_ENDPOINT, "test", endpoint.id, type=body.type)
+    async with audited(call, act):
+        name = await _ask(call, lambda found: found.add(addition, services.now()))
     return answered({"delivery": name, "message": message, "type": body.type}, status=202)
 
 
@@ -113,6 +131,10 @@ def _example(name: str, endpoint: Endpoint, now: datetime) -> bytes:
         return orjson.dumps(webhook_examples()[name][endpoint.payload])
     told = {"endpoint": endpoint.id, "description": endpoint.description}
     return body_of(name, Update("", name, endpoint.tenant, endpoint.id, now, told), "full", None)
+
+
+def _act(call: Call, kind: AuditKind, action: str, subject: str, **details: Any) -> Act:
+    return Act(kind=kind, action=action, subject=subject, reason=reason_of(call), details=details)
 
 
 async def _ask(call: Call, question: Callable[[Deliveries], _T]) -> _T:

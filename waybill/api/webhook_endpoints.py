@@ -6,12 +6,14 @@ from typing import Any
 
 from aiohttp import web
 
+from projections.audit import AuditKind
 from streams.agents.webhooks.egress import check_endpoint
 from streams.core import ids
 from streams.core.webhooks.catalogue import unknown_patterns
 from streams.core.webhooks.changing import Sealer, TooManySecretsError, changed, rotated
 from streams.core.webhooks.egress import EgressRefusedError
 from streams.core.webhooks.endpoint import Deleted, Endpoint
+from waybill.api.auditing import Act, audited, reason_of
 from waybill.api.bodies import fitting, idempotency_key, json_of
 from waybill.api.call import Call, answered
 from waybill.api.problems import ApiProblem
@@ -30,7 +32,7 @@ from waybill.api.webhook_shapes import (
     WebhookSecretBody,
 )
 from waybill.api.webhook_states import endpoint_states, endpoint_view, is_disabled
-from waybill.api.webhook_writing import change, endpoint_of, known_endpoints, write
+from waybill.api.webhook_writing import change, endpoint_of, if_match, known_endpoints, write
 
 MOST_ENDPOINTS = 100
 """Endpoints of one tenant: each update is matched with all of them."""
@@ -47,7 +49,11 @@ _OURS = frozenset(
 
 async def create(call: Call) -> web.Response:
     """Makes an endpoint; its secret is in this answer and in none after it."""
-    body: WebhookEndpointBody = fitting(WebhookEndpointBody, await json_of(call.request))
+    return await make(call, fitting(WebhookEndpointBody, await json_of(call.request)))
+
+
+async def make(call: Call, body: WebhookEndpointBody) -> web.Response:
+    """The new endpoint with its secret."""
     book, name = known_endpoints(call), _endpoint_id(call)
     held = book.holds(name)
     if isinstance(held, Deleted):
@@ -75,7 +81,9 @@ async def create(call: Call) -> web.Response:
         created=now,
         updated=now,
     )
-    if not await write(call, endpoint):
+    async with audited(call, _act(call, "created", name)):
+        written = await write(call, endpoint)
+    if not written:
         # Another process made it at the same moment, for the same Idempotency-Key.
         return await _shown(call, endpoint_of(call, name))
     location = {"Location": f"/api/webhook-endpoints/{name}"}
@@ -98,6 +106,11 @@ async def endpoint(call: Call) -> web.Response:
 async def update(call: Call) -> web.Response:
     """Changes members of an endpoint."""
     body: WebhookEndpointChanges = fitting(WebhookEndpointChanges, await json_of(call.request))
+    return await edit(call, body, if_match(call.request))
+
+
+async def edit(call: Call, body: WebhookEndpointChanges, revision: int | None) -> web.Response:
+    """The changed endpoint. `revision` as for `change`."""
     given = body.model_fields_set
     before = endpoint_of(call, call.part("id"))
     await _check(
@@ -121,30 +134,46 @@ async def update(call: Call) -> web.Response:
         # What disabled the older generation, a 410 or days of failures, is void by the new one.
         return changed(held, members | {"headers": kept, "generation": held.generation + anew}, now)
 
-    return await _shown(call, await change(call, after))
+    async with audited(call, _act(call, "changed", before.id, members=sorted(given))):
+        endpoint = await change(call, after, revision)
+    return await _shown(call, endpoint)
 
 
 async def delete(call: Call) -> web.Response:
     """Deletes an endpoint for ever."""
-    held = await change(call, lambda held: Deleted(held.id, held.tenant))
+    return await remove(call, if_match(call.request))
+
+
+async def remove(call: Call, revision: int | None) -> web.Response:
+    """Its id. `revision` as for `change`."""
+    before = endpoint_of(call, call.part("id"))
+    async with audited(call, _act(call, "deleted", before.id, url=before.url)):
+        held = await change(call, lambda held: Deleted(held.id, held.tenant), revision)
     return answered({"id": held.id, "deleted": True})
 
 
 async def rotate(call: Call) -> web.Response:
     """A new secret; those that signed so far sign along for a while."""
     body: WebhookSecretBody = fitting(WebhookSecretBody, await json_of(call.request))
+    return await renew(call, body, if_match(call.request))
+
+
+async def renew(call: Call, body: WebhookSecretBody, revision: int | None) -> web.Response:
+    """The endpoint with its new secret. `revision` as for `change`."""
     before, now = endpoint_of(call, call.part("id")), call.api.services.now()
     kind = body.kind or before.secrets[0].kind
     secret, key = _sealer(call).secret(before.id, kind, now)
     overlap = timedelta(seconds=body.overlap_s)
-    try:
-        after = await change(call, lambda held: rotated(held, secret, overlap, now))
-    except TooManySecretsError:
-        raise ApiProblem(
-            TOO_MANY_SECRETS,
-            "the endpoint has as many secrets that sign as it may",
-            "wait until one expires, or replace them all with `overlap_s` 0",
-        ) from None
+    act = _act(call, "rotated", before.id, secret=secret.id, overlap_s=body.overlap_s)
+    async with audited(call, act):
+        try:
+            after = await change(call, lambda held: rotated(held, secret, overlap, now), revision)
+        except TooManySecretsError:
+            raise ApiProblem(
+                TOO_MANY_SECRETS,
+                "the endpoint has as many secrets that sign as it may",
+                "wait until one expires, or replace them all with `overlap_s` 0",
+            ) from None
     return await _shown(call, after, {"secret": key.shown()})
 
 
@@ -160,6 +189,16 @@ async def _shown(
     view = endpoint_view(endpoint, state, call.api.services.now())
     etag = {"ETag": f'"{endpoint.revision}"'}
     return answered(view | dict(more or {}), status=status, headers=etag | dict(headers or {}))
+
+
+def _act(call: Call, action: str, endpoint: str, **details: Any) -> Act:
+    return Act(
+        kind=AuditKind.WEBHOOK_ENDPOINT,
+        action=action,
+        subject=endpoint,
+        reason=reason_of(call),
+        details=details,
+    )
 
 
 def _endpoint_id(call: Call) -> str:

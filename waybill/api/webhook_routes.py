@@ -4,6 +4,7 @@ from waybill.api import problems, webhook_deliveries, webhook_endpoints
 from waybill.api import webhook_examples as examples
 from waybill.api import webhook_problems as refused
 from waybill.api import webhook_shapes as shapes
+from waybill.api.auditing import ReasonQuery
 from waybill.api.auth import Scope
 from waybill.api.call import Answer, Header, Headers, Route
 from waybill.api.parts import DELIVERY_PART, ENDPOINT_PART, KEY
@@ -59,6 +60,7 @@ _ENDPOINTS = (
         summary="Make a webhook endpoint; its secret is shown this once",
         tag=_TAG,
         scope=Scope.CONFIGURE,
+        query=ReasonQuery,
         body=shapes.WebhookEndpointBody,
         body_examples=examples.CREATIONS,
         headers=_KEY,
@@ -113,6 +115,7 @@ _ENDPOINTS = (
         summary="Change a webhook endpoint, or enable it again",
         tag=_TAG,
         scope=Scope.CONFIGURE,
+        query=ReasonQuery,
         body=shapes.WebhookEndpointChanges,
         body_examples=examples.CHANGES,
         headers=_IF_MATCH,
@@ -128,6 +131,7 @@ _ENDPOINTS = (
         summary="Delete a webhook endpoint; what is pending for it is discarded",
         tag=_TAG,
         scope=Scope.CONFIGURE,
+        query=ReasonQuery,
         headers=_IF_MATCH,
         answers=(
             Answer(
@@ -148,6 +152,7 @@ _ENDPOINTS = (
         summary="Replace the secret; the one before signs along for a while",
         tag=_TAG,
         scope=Scope.CONFIGURE,
+        query=ReasonQuery,
         body=shapes.WebhookSecretBody,
         body_examples=examples.ROTATIONS,
         headers=_IF_MATCH,
@@ -171,6 +176,7 @@ _ENDPOINTS = (
         summary="Send `webhook.test` to an endpoint, or the example of a type",
         tag=_TAG,
         scope=Scope.OPERATE,
+        query=ReasonQuery,
         body=shapes.WebhookTestBody,
         body_examples=examples.TESTS,
         headers=_TEST_KEY,
@@ -199,6 +205,7 @@ _ENDPOINTS = (
         summary="Deliver again what a filter finds, with the same ids and bodies",
         tag=_TAG,
         scope=Scope.OPERATE,
+        query=ReasonQuery,
         body=shapes.WebhookReplayBody,
         body_examples=examples.REPLAYS,
         answers=(
@@ -266,6 +273,7 @@ _DELIVERIES = (
         summary="Deliver one message again, with the same id and body",
         tag=_TAG,
         scope=Scope.OPERATE,
+        query=ReasonQuery,
         answers=(
             Answer(
                 status=202,

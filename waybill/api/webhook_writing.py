@@ -46,12 +46,11 @@ def endpoint_of(call: Call, endpoint_id: str) -> Endpoint:
     return found
 
 
-async def change(call: Call, after: Callable[[Endpoint], _Record]) -> _Record:
+async def change(call: Call, after: Callable[[Endpoint], _Record], wanted: int | None) -> _Record:
     """What `after` makes of the endpoint in the path, once it holds.
 
-    412 where If-Match names another revision. Without it, a change that came between is built on.
+    412 where another revision is wanted. With None, a change that came between is built on.
     """
-    wanted = _if_match(call.request)
     for _ in range(_TRIES):
         held = endpoint_of(call, call.part("id"))
         if wanted is not None and wanted != held.revision:
@@ -103,7 +102,8 @@ def _unavailable(detail: str) -> ApiProblem:
     )
 
 
-def _if_match(request: web.Request) -> int | None:
+def if_match(request: web.Request) -> int | None:
+    """The revision that the caller has seen; None for any."""
     text = request.headers.get("If-Match", "*").strip()
     if text == "*":
         return None
