@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 import jmespath
-from jmespath.exceptions import JMESPathError
+from jmespath.exceptions import JMESPathError, JMESPathTypeError
 from jmespath.parser import ParsedResult
 
 
@@ -19,9 +19,18 @@ def compiled(text: str) -> ParsedResult:
 
 
 def evaluated(text: str, data: Mapping[str, Any]) -> Any:
-    """What the expression picks from `data`; `ValueError` where a function refuses its input."""
+    """What the expression picks from `data`; `ValueError` where a function refuses its input.
+
+    The error names types, never values: they may be somebody's address.
+    """
     try:
         return compiled(text).search(data)
+    except JMESPathTypeError as problem:
+        takes = ", ".join(problem.expected_types)
+        raise ValueError(
+            f"the expression {text!r} cannot be applied: {problem.function_name}() takes {takes},"
+            f" not {problem.actual_type}"
+        ) from None
     except JMESPathError as problem:
         raise ValueError(f"the expression {text!r} cannot be applied: {problem}") from None
 

@@ -1,15 +1,16 @@
 """An order as its steps see it: with the sealed sections readable, in memory only."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from plugins.redaction import Scrubber
 from streams.agents.keyring import KeyRing
+from streams.core.opened import handed_on, seen_by_steps, submitted
 from streams.core.order import Order
-from streams.core.sealing import SECTIONS, unseal
+from streams.core.sealing import SECTIONS, DataKey
 
 KEPT = 2048
 
@@ -59,13 +60,8 @@ class Opening:
         """The outputs of the steps before, personal ones included."""
         if not order.sealed:
             return order.context
-        opened = {step: dict(output) for step, output in order.context.items()}
-        for step, parts in order.sealed.items():
-            for part in parts:
-                opened.setdefault(step, {}).update(
-                    unseal(part, order.id, await self._key(order.tenant, part.subject))
-                )
-        return opened
+        subjects = (part.subject for parts in order.sealed.values() for part in parts)
+        return handed_on(order, await self._keys_of(order, subjects))
 
     async def scrubber(self, order: Order) -> Scrubber:
         """Of all that is sealed: in the order, and in what its steps have handed on."""
@@ -80,22 +76,14 @@ class Opening:
         return known.joined(Scrubber.of_outputs(sealed))
 
     async def _document(self, order: Order) -> dict[str, Any]:
-        accepted = order.accepted
-        document: dict[str, Any] = orjson.loads(accepted.document)
-        for part in accepted.sealed:
-            document.update(unseal(part, order.id, await self._key(order.tenant, part.subject)))
-        document.update(
-            id=order.id,
-            order_type=accepted.order_type,
-            order_reference=accepted.order_reference,
-            subscriptionReference=accepted.subscription_reference,
-            owner=accepted.owner,
-            effective_date=accepted.effective_date,
-        )
-        return document
+        keys = await self._keys_of(order, (part.subject for part in order.accepted.sealed))
+        return seen_by_steps(order, submitted(order, keys))
 
-    async def _key(self, tenant: str, subject: str) -> Any:
-        key = await self._keys.existing(tenant, subject)
-        if key is None:
-            raise ErasedError("the data subject of this order was erased")
-        return key
+    async def _keys_of(self, order: Order, subjects: Iterable[str]) -> dict[str, DataKey]:
+        found: dict[str, DataKey] = {}
+        for subject in subjects:
+            key = await self._keys.existing(order.tenant, subject)
+            if key is None:
+                raise ErasedError("the data subject of this order was erased")
+            found[subject] = key
+        return found

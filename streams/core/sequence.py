@@ -1,6 +1,6 @@
 """Configuration and order to waybill: which plugins an order passes, with which items."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -41,6 +41,28 @@ class Resolution:
 
     axes: Mapping[str, str]
     waybill: tuple[WaybillStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The entries of one combination of axes, before anything is excluded.
+
+    `main_by` and `post_by` are the indexes of the overrides that give them, None where they are
+    the default. `fitting` are all overrides that match, the most specific first.
+    """
+
+    main: list[PluginEntry]
+    post: list[PluginEntry]
+    main_by: int | None
+    post_by: int | None
+    fitting: tuple[int, ...]
+
+    def steps(self) -> Iterator[tuple[str, Phase, PluginEntry]]:
+        """The entries with the ids of their steps."""
+        taken: set[str] = set()
+        for phase, entries in ((Phase.MAIN, self.main), (Phase.POST, self.post)):
+            for step, entry in zip(step_ids(entries, taken), entries, strict=True):
+                yield step, phase, entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,25 +231,43 @@ def step_ids(entries: Iterable[PluginEntry], taken: set[str] | None = None) -> l
     return ids
 
 
+def chosen(configuration: Configuration, order_type: str, processing: str, offer: str) -> Chosen:
+    """What holds for orders with these axes, and which overrides say so."""
+    fitting = sorted(
+        (
+            (index, override)
+            for index, override in enumerate(configuration.overrides)
+            if matches(override, order_type, processing, offer)
+        ),
+        key=lambda one: specificity(one[1]),
+        reverse=True,
+    )
+    main = next((index for index, override in fitting if override.sequence is not None), None)
+    post = next((index for index, override in fitting if override.post is not None), None)
+    return Chosen(
+        main=_entries_of(configuration, main, Phase.MAIN),
+        post=_entries_of(configuration, post, Phase.POST),
+        main_by=main,
+        post_by=post,
+        fitting=tuple(index for index, _ in fitting),
+    )
+
+
+def _entries_of(configuration: Configuration, by: int | None, phase: Phase) -> list[PluginEntry]:
+    holder = configuration if by is None else configuration.overrides[by]
+    return (holder.sequence if phase is Phase.MAIN else holder.post) or []
+
+
 def _candidates(
     configuration: Configuration, order_type: str, processing: str, offer: str
 ) -> list[_Candidate]:
-    fitting = sorted(
-        (o for o in configuration.overrides if matches(o, order_type, processing, offer)),
-        key=specificity,
-        reverse=True,
-    )
-    main = next((o.sequence for o in fitting if o.sequence is not None), configuration.sequence)
-    post = next((o.post for o in fitting if o.post is not None), configuration.post)
-    taken: set[str] = set()
-    named = [
-        *zip(step_ids(main, taken), [Phase.MAIN] * len(main), main, strict=True),
-        *zip(step_ids(post, taken), [Phase.POST] * len(post), post, strict=True),
-    ]
-    excluded = {name for override in fitting for name in override.exclude or ()}
+    found = chosen(configuration, order_type, processing, offer)
+    excluded = {
+        name for index in found.fitting for name in configuration.overrides[index].exclude or ()
+    }
     return [
         _Candidate(step, phase, entry)
-        for step, phase, entry in named
+        for step, phase, entry in found.steps()
         if step not in excluded and entry.name not in excluded
     ]
 

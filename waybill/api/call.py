@@ -27,6 +27,7 @@ from waybill.api.shapes import NoQuery
 from waybill.api.waiting import Watch
 from waybill.api.webhook_services import WebhookServices
 from waybill.configuring.book import ConfigurationBook
+from waybill.configuring.replays import Replays
 from waybill.rejected_pages import RejectedLog
 
 JSON = "application/json"
@@ -48,6 +49,7 @@ class ApiServices:
     audit: Audit
     lags: Lags
     configurations: ConfigurationBook
+    replays: Replays
     gate: Gate
     topics: Topics
     now: Callable[[], datetime]

@@ -50,15 +50,7 @@ async def current(call: Call) -> web.Response:
 async def put(call: Call) -> web.Response:
     """Makes the body the next version."""
     base = _if_match(call.request)
-    body = await body_of(call.request)
-    if len(body) > MOST_BYTES:
-        raise ApiProblem(
-            OVERSIZE, f"a configuration has at most {MOST_BYTES} bytes", "shorten the options"
-        )
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ApiProblem(MALFORMED_BODY, "the body is not UTF-8", "send UTF-8") from None
+    text = await draft_text(call.request)
     drafting = call.api.services.configurations.drafting
     draft = await asyncio.to_thread(drafting.read, text, call.tenant)
     if errors(draft.findings):
@@ -130,6 +122,19 @@ async def changed(
         raise _unavailable("Kafka did not acknowledge the version in time") from problem
     except TimeoutError:
         raise _unavailable("the version was written, but could not be read back in time") from None
+
+
+async def draft_text(request: web.Request) -> str:
+    """The body, a configuration as JSON or YAML; 413 and 400 problems."""
+    body = await body_of(request)
+    if len(body) > MOST_BYTES:
+        raise ApiProblem(
+            OVERSIZE, f"a configuration has at most {MOST_BYTES} bytes", "shorten the options"
+        )
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ApiProblem(MALFORMED_BODY, "the body is not UTF-8", "send UTF-8") from None
 
 
 def known_book(services: ApiServices) -> ConfigurationBook:

@@ -22,6 +22,7 @@ from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
 from waybill.api.parts import KEY, LAST_EVENT_ID, ORDER_PART, SCHEMA_PARTS
 from waybill.api.past import PastQuery
+from waybill.api.planning_routes import PLANNING
 from waybill.api.rejected_routes import REJECTED
 from waybill.api.statistics_routes import STATISTICS
 from waybill.api.subscription_routes import SUBSCRIPTIONS
@@ -361,6 +362,7 @@ ROUTES: tuple[Route, ...] = (
     *LAG,
     *SUBSCRIPTIONS,
     *CONFIGURING,
+    *PLANNING,
     *REJECTED,
     *AUDITING,
     *_TENANT,

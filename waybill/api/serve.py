@@ -16,6 +16,7 @@ from plugins.secret_values import SecretValues
 from plugins.transport import Transport
 from projections.audit import Audit
 from projections.order_book import OrderBook
+from projections.replaying import Replaying
 from projections.store import Store
 from projections.vault import Vault
 from projections.webhooks.deliveries import Deliveries
@@ -42,6 +43,7 @@ from waybill.api.webhook_services import WebhookServices
 from waybill.configuration import load_connections
 from waybill.configuring.book import ConfigurationBook
 from waybill.configuring.keeping import ConfigurationKeeping
+from waybill.configuring.replays import Replays
 from waybill.core import once_there
 from waybill.egress import allow_list
 from waybill.embedded.broker import running_bootstrap
@@ -94,6 +96,7 @@ class _Parts:
     plugins: tuple[str, ...]
     reading: StoreReading
     configurations: ConfigurationBook
+    replays: Replays
     addressing: Addressing
     secrets: SecretValues
     deliveries: Deliveries
@@ -109,6 +112,7 @@ def _parts(settings: Settings, store: Store) -> _Parts:
     addressing = rules.addressing(settings, registry)
     configurations = rules.configurations(settings, registry, store)
     taking = rules.intake(configurations, tenant_keys, addressing)
+    vault = Vault(store, tenant_keys, clock.random_bytes, clock.utc_now)
     secrets = SecretValues(os.environ)
     partners = PartnerSecrets(load_connections(settings), secrets)
     cluster, topics = _cluster(settings), Topics(settings.topic_prefix)
@@ -127,11 +131,12 @@ def _parts(settings: Settings, store: Store) -> _Parts:
             rules.commanding(taking, registry),
             configurations.pinned,
             OrderBook(store),
-            Vault(store, tenant_keys, clock.random_bytes, clock.utc_now),
+            vault,
         ),
         plugins=registry.names(),
         reading=StoreReading(store),
         configurations=configurations,
+        replays=Replays(Replaying(store), vault, taking.examine),
         addressing=addressing,
         secrets=secrets,
         deliveries=Deliveries(store),
@@ -221,6 +226,7 @@ def _services(
         audit=parts.audit,
         lags=parts.lags,
         configurations=parts.configurations,
+        replays=parts.replays,
         gate=parts.gate,
         topics=parts.topics,
         now=clock.utc_now,

@@ -16,6 +16,7 @@ from plugins.secret_values import SecretValues
 from projections.audit import Audit
 from projections.config_versions import ConfigVersions
 from projections.order_book import OrderBook
+from projections.replaying import Replaying
 from projections.store import Store
 from projections.vault import Vault
 from projections.webhooks.deliveries import Deliveries
@@ -50,6 +51,7 @@ from waybill.api.webhook_services import WebhookServices
 from waybill.clock import monotonic, random_bytes
 from waybill.configuring.book import ConfigurationBook
 from waybill.configuring.drafts import Drafting
+from waybill.configuring.replays import Replays
 from waybill.rejected_pages import RejectedRecords
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -174,6 +176,7 @@ class World:
             audit=Audit(self.store),
             lags=self.lags,
             configurations=self.configurations,
+            replays=Replays(Replaying(self.store), self.vault, self.intake.examine),
             gate=Gate(self.keys, lambda: NOW, self.partners),
             topics=topics or Topics(),
             now=lambda: NOW,
