@@ -14,18 +14,19 @@ SAY_EVERY_S = 1.0
 
 
 class Shown:
-    """On stderr, what `said` hears of records; a context manager.
+    """On stderr, what `said` hears of records, which are called `what`; a context manager.
 
     A line of JSON has `stage`, `records`, `total`, `rate` (a second) and `remaining_s`.
     """
 
-    def __init__(self, *, json_output: bool) -> None:
+    def __init__(self, *, json_output: bool, what: str = "events") -> None:
         self._json = json_output
+        self._what = what
         self._console = Console(stderr=True, highlight=False)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed:,.0f} of {task.total:,.0f} events"),
+            TextColumn(f"{{task.completed:,.0f}} of {{task.total:,.0f}} {what}"),
             TextColumn("{task.fields[rate]:,.0f}/s"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=self._console,
@@ -68,5 +69,5 @@ class Shown:
             sys.stderr.write(json.dumps(line) + "\n")
             sys.stderr.flush()
         else:
-            far = f"{records:,} of {total:,} events, {rate:,.0f}/s, {remaining:.0f} s to go"
+            far = f"{records:,} of {total:,} {self._what}, {rate:,.0f}/s, {remaining:.0f} s to go"
             self._console.print(f"{stage}: {far}")

@@ -1,7 +1,7 @@
 """`/api/processing-config/plan` and `/matrix`: what a configuration does, before it does it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +10,6 @@ from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from schemas.configuration import Configuration
-from streams.core.matrix import axis_values, combinations, matrix
 from streams.core.plan import Change, ChangeKind, Plan
 from waybill.api.call import ApiServices, Call, answered
 from waybill.api.configuring import (
@@ -23,14 +22,11 @@ from waybill.api.configuring import (
 from waybill.api.exporting import CONTENT_TYPE as LINES
 from waybill.api.problems import BAD_QUERY, STORE_UNAVAILABLE, ApiProblem, not_found
 from waybill.configuring.drafts import Draft
+from waybill.configuring.matrices import WideMatrixError, matrix_view
 from waybill.configuring.plan_findings import plan_findings
 from waybill.configuring.replays import Replay
 from waybill.documents import parse_document
 from waybill.findings import errors
-
-MOST_CELLS = 5_000
-
-_AXES = ("order_type", "processing_type", "offer_type")
 
 
 async def plan(call: Call) -> web.StreamResponse:
@@ -59,7 +55,10 @@ async def show_matrix(call: Call) -> web.Response:
     number = query.version or _version(services, call.tenant)
     found = await known_version(services, call.tenant, number)
     configuration = Configuration.model_validate(found.document)
-    return answered({"version": number, **matrix_view(configuration, query.model_dump())})
+    try:
+        return answered({"version": number, **matrix_view(configuration, query.model_dump())})
+    except WideMatrixError as wide:
+        raise ApiProblem(BAD_QUERY, str(wide), wide.remedy, "order_type") from None
 
 
 async def drafted(services: ApiServices, tenant: str, text: str) -> Draft:
@@ -114,24 +113,6 @@ def plan_view(
         "overrides": [asdict(one) for one in found.overrides],
         "findings": [finding_view(one) for one in (*draft.findings, *more)],
     }
-
-
-def matrix_view(configuration: Configuration, fixed: Mapping[str, Any]) -> dict[str, Any]:
-    """Axes and cells; a value in `fixed` stands for all others of its axis."""
-    values: dict[str, Sequence[str]] = dict(axis_values(configuration))
-    for axis in _AXES:
-        if fixed.get(axis):
-            values[axis] = ["new" if fixed[axis] == "submitted" else fixed[axis]]
-    count = combinations(values)
-    if count > MOST_CELLS:
-        raise ApiProblem(
-            BAD_QUERY,
-            f"there are {count} combinations, more than {MOST_CELLS}",
-            "give a value of one axis",
-            "order_type",
-        )
-    cells = [asdict(one) for one in matrix(configuration, values)]
-    return {"axes": values, "cells": cells}
 
 
 def _version(services: ApiServices, tenant: str) -> int:

@@ -12,6 +12,7 @@ from waybill.settings import Settings
 
 _TIMEOUT = httpx.Timeout(30.0, connect=3.0)
 _STREAM_TIMEOUT = httpx.Timeout(30.0, connect=3.0, read=60.0)
+_LINES = "application/x-ndjson"
 _RECONNECT_S = 0.5
 _RECONNECTS = 20
 _CUT_BODY = 200
@@ -44,11 +45,28 @@ class Api:
 
     def lines(self, path: str, **query: str | int | None) -> Iterator[dict[str, Any]]:
         """The objects of a stream of JSON lines; one that breaks off ends with a problem."""
+        return self._lines("GET", path, None, query)
+
+    def post_lines(
+        self, path: str, content: bytes, **query: str | int | None
+    ) -> Iterator[dict[str, Any]]:
+        """The same as the answer to a document, sent as it stands."""
+        return self._lines("POST", path, content, query)
+
+    def _lines(
+        self, method: str, path: str, content: bytes | None, query: Mapping[str, str | int | None]
+    ) -> Iterator[dict[str, Any]]:
         given = {name: value for name, value in query.items() if value is not None}
+        headers = {"Accept": f"{_LINES}, application/json"}
         begun = False
         try:
             with self._client.stream(
-                "GET", path, params=given, timeout=_STREAM_TIMEOUT
+                method,
+                path,
+                params=given,
+                content=content,
+                headers=headers,
+                timeout=_STREAM_TIMEOUT,
             ) as response:
                 if response.is_error:
                     response.read()

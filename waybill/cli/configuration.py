@@ -11,6 +11,7 @@ import click
 from plugins.registry import Registry
 from schemas.configuration import Configuration
 from waybill.cli.api_client import Api
+from waybill.cli.configuration_plan import matrix, plan
 from waybill.cli.configuration_versions import AT, diff, history, put, rollback
 from waybill.cli.output import (
     ReportedError,
@@ -38,7 +39,7 @@ def config() -> None:
     """See, check and change the configuration, version by version."""
 
 
-for _command in (put, diff, history, rollback):
+for _command in (put, diff, history, rollback, plan, matrix):
     config.add_command(_command)
 
 

@@ -62,7 +62,7 @@ def put(file: Path, reason: str, base: int | None, *, force: bool, json_output: 
         except ReportedError as reported:
             if json_output:
                 raise
-            raise ReportedError(_placed(reported.problem, file), reported.exit_code) from None
+            raise ReportedError(placed(reported.problem, file), reported.exit_code) from None
     _show_made(made, file, json_output=json_output)
 
 
@@ -90,10 +90,9 @@ def history(limit: int, *, json_output: bool) -> None:
     if json_output:
         emit(found)
         return
-    rows = [
-        (one["version"], one["at"][:19], one["author"], one["reason"]) for one in found["items"]
-    ]
-    console().print(table("version", "at (UTC)", "author", "reason", rows=rows))
+    members = ("version", "at", "author", "reason")
+    rows = [[one[member] for member in members] for one in found["items"]]
+    console().print(table(*members, rows=rows))
 
 
 @click.command()
@@ -150,19 +149,20 @@ def _show_made(made: Mapping[str, Any], file: Path | None, *, json_output: bool)
     if json_output:
         emit(made)
         return
-    show_findings(_finding(one, file) for one in made["findings"])
+    show_findings(finding_of(one, file) for one in made["findings"])
     said = "is in use now" if made["new"] else "says that already, and stays in use"
     click.echo(f"version {made['version']} {said}")
 
 
-def _placed(told: Mapping[str, Any], file: Path) -> Mapping[str, Any]:
+def placed(told: Mapping[str, Any], file: Path) -> Mapping[str, Any]:
     """The problem with its findings at their places in the file."""
     if "findings" not in told:
         return told
-    return {**told, "findings": [plain(_finding(one, file)) for one in told["findings"]]}
+    return {**told, "findings": [plain(finding_of(one, file)) for one in told["findings"]]}
 
 
-def _finding(told: Mapping[str, Any], file: Path | None) -> Finding:
+def finding_of(told: Mapping[str, Any], file: Path | None) -> Finding:
+    """What the API has found, in the file that was sent."""
     return Finding(
         code=told["code"],
         message=told["message"],
