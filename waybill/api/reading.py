@@ -98,6 +98,14 @@ class Reading(Protocol):
     def groups(self, tenant: str, filters: OrderFilters) -> Sequence[Mapping[str, Any]]:
         """How many orders there are, by status, plugin and error code."""
 
+    def status_counts(self, tenant: str) -> Mapping[str, int]:
+        """Orders by status, without those that are complete."""
+
+    def accepted_by_minute(
+        self, tenant: str, since: datetime, until: datetime
+    ) -> Mapping[datetime, int]:
+        """Orders taken, by the beginning of their minute."""
+
     def attention(self, tenant: str) -> Sequence[Mapping[str, Any]]:
         """What needs a person, by cause."""
 

@@ -10,6 +10,7 @@ from projections.audit_queries import AuditQueries
 from projections.customers import CustomerQueries
 from projections.feed import FeedQueries, Happened, Wanted
 from projections.lag import LagQueries
+from projections.pulse import PulseQueries
 from projections.queries import OrderFilters, Queries, conditions
 from projections.stage_states import StageStates
 from projections.statistics_queries import StatisticsQueries
@@ -27,6 +28,7 @@ class StoreReading(
     CustomerQueries,
     AuditQueries,
     LagQueries,
+    PulseQueries,
 ):
     """All that `Reading` asks for."""
 

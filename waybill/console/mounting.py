@@ -12,6 +12,7 @@ from waybill.api.auth import NOBODY, Principal
 from waybill.api.feed_shapes import TYPES
 from waybill.api.problems import FOREIGN_HOST, UNAUTHENTICATED, ApiProblem, Kind
 from waybill.console.assets import Assets
+from waybill.console.looking import LOOKS, Looks
 from waybill.console.pages import FRAGMENT, Page, Visit, own_path
 from waybill.console.rendering import Rendering, url
 from waybill.console.routes import CONSOLE, NAVIGATION
@@ -138,9 +139,15 @@ def add_console(app: web.Application) -> None:
     """Adds all pages and static files to the application that `build_api` makes."""
     console = _Console(app)
     app.middlewares.append(console.error_pages)
+    app[LOOKS] = Looks(app[API].services.monotonic)
+    app.on_cleanup.append(_stop_looking)
     for page in CONSOLE:
         app.router.add_route(page.method, page.path, console.endpoint(page), name=_name(page))
     app.router.add_route("GET", "/static/{digest}/{name:.+}", console.static, name=_STATIC)
+
+
+async def _stop_looking(app: web.Application) -> None:
+    await app[LOOKS].close()
 
 
 def _name(page: Page) -> str:

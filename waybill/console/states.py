@@ -49,9 +49,19 @@ _STATES = {
     "sent": Shown("sent", "→", "busy"),
     "applied": Shown("applied", "✓", "good"),
     "rejected": Shown("rejected", "✕", "bad"),
+    # what else people did
+    "done": Shown("done", "✓", "good"),
+    "asked": Shown("not known", "?", "warn"),
+    "refused": Shown("refused", "✕", "bad"),
+    # subscriptions
+    "active": Shown("active", "✓", "good"),
+    "initial": Shown("initial", "○", "idle"),
+    "suspended": Shown("suspended", "‖", "warn"),
+    "expired": Shown("expired", "⊘", "idle"),
     # health
     "ok": Shown("ok", "✓", "good"),
-    "behind": Shown("behind", "◔", "warn"),
+    "behind": Shown("late", "◔", "warn"),
+    "stuck": Shown("stuck", "✕", "bad"),
     "down": Shown("down", "✕", "bad"),
     "unknown": Shown("unknown", "·", "idle"),
 }
