@@ -50,6 +50,7 @@ def configuration_findings(configuration: Configuration, catalogue: Catalogue) -
             yield _error("unknown_plugin", (*path, "name"), message, remedy)
         else:
             yield from _entry_findings(path, entry, catalogue.get(entry.name))
+    yield from _empty_findings(configuration)
     yield from _override_findings(configuration)
     yield from _id_findings(configuration)
     yield from _reference_findings(configuration)
@@ -105,6 +106,13 @@ def placed_entries(configuration: Configuration) -> Iterator[tuple[Path, PluginE
 def _connected(connections: Connections, tenant: str, mode: str, name: str) -> bool:
     host = urlsplit(f"//{name}").hostname or name
     return any(connections.find(tenant, mode, one) is not None for one in (name, host))
+
+
+def _empty_findings(configuration: Configuration) -> Iterator[Finding]:
+    if not configuration.sequence and not configuration.post:
+        message = "orders for which no override gives a sequence are refused"
+        remedy = "give it the plugins that such orders pass"
+        yield _warning("empty_sequence", ("sequence",), message, remedy)
 
 
 def _order_type_findings(configuration: Configuration) -> Iterator[Finding]:

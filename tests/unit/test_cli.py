@@ -107,10 +107,10 @@ class TestUpkeep:
         assert "0 errors, 0 warnings" in capsys.readouterr().out
 
     def test_show_prints_each_part(self, capsys: Captured) -> None:
-        assert main(["config", "show"]) == 0
+        assert main(["config", "show", "--file"]) == 0
         told = capsys.readouterr().out
         assert [name in told for name in ("salesforceV3", "not critical")] == [True, True]
-        assert main(["config", "show", "--json"]) == 0
+        assert main(["config", "show", "--file", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["tenants"]["default"]["version"] == 1
 
     def test_connectors_lists_every_plugin(self, capsys: Captured) -> None:

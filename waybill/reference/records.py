@@ -23,7 +23,6 @@ _UNION: Final = (
     "The member `fact` holds one of the facts below; `type` repeats its name for consumers "
     "without unions."
 )
-_UNUSED: Final = "Made and checked; nothing reads or writes it yet."
 HOLDS: Final[Mapping[str, str]] = {
     "orders": "Orders as they come in: JSON in Limio's shape, or Avro. Anyone writes it. It holds "
     "personal data in clear: give it short retention and access rights.",
@@ -38,8 +37,11 @@ HOLDS: Final[Mapping[str, str]] = {
     "orders-rejected": "Orders and commands that were not taken: their bytes sealed with the "
     "tenant's key, the reason in the headers `code`, `reason`, `remedy`, `field`, `origin`, "
     "`waybill-tenant`; the headers they came with, sealed, in `sent-headers`.",
-    "processing-configs": _UNUSED,
-    "webhook-endpoints": _UNUSED,
+    "processing-configs": "The processing configuration of each tenant: JSON `{tenant, version, "
+    "base, author, reason, at, document}`, `restated` where it was written again. Of several on "
+    "one base the first holds. The API writes it; workers and the API follow it.",
+    "webhook-endpoints": "Webhook endpoints, their secrets sealed: JSON. The API writes it; the "
+    "API, webhooks and the outlet follow it.",
     "stage-controls": "Which stages are held, by whom and why: JSON. Workers write it for "
     "commands, and obey it.",
 }
@@ -50,6 +52,10 @@ _ORDERS_HEADERS = (
     ("`waybill-identity`", "Stands in where the order has no `external_id`."),
     ("`waybill-actor`", "Who sent it, for the event's `actor`; else `kafka`."),
     ("`traceparent`", "W3C trace context; goes on to events, partners and outgoing records."),
+    (
+        "`waybill-config-version`",
+        "The version of the configuration that was in use: the order is taken under no older one.",
+    ),
 )
 _COMMANDS_HEADERS = (
     ("`waybill-tenant`", "Whose order or stage it is about; `default` where it is missing."),

@@ -83,7 +83,7 @@ def test_every_route_with_an_order_of_a_tenant_may_answer_404() -> None:
         ("GET", "/api", 404, "not_found"),
         ("GET", "/api/webhooks", 404, "not_found"),
         ("POST", "/api/nothing", 404, "not_found"),
-        ("PUT", "/api/processing-config", 405, "method_not_allowed"),
+        ("DELETE", "/api/processing-config", 405, "method_not_allowed"),
         ("GET", "/api/order", 405, "method_not_allowed"),
     ],
 )

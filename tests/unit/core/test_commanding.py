@@ -220,6 +220,18 @@ def test_an_amendment_needs_the_configuration_of_its_order_or_leave_to_take_anot
     assert [step.plugin for step in revision.waybill] == ["callout"]
 
 
+def test_an_amendment_is_made_under_the_version_of_its_order() -> None:
+    before, one = order(), asked(command="amend", changes={"country": "IE"})
+    used = newer()
+    assert used.other_version(one, before) == 3
+    assert COMMANDING.other_version(one, before) is None
+    assert used.other_version(asked(command="retry", config="current"), before) is None
+    revision = fact(received(used.prepare(one, before, keys(before), configured()))).revision
+    assert revision is not None
+    assert revision.config_version == 3
+    assert [step.plugin for step in revision.waybill] == ["zuora", "callout"]
+
+
 def test_a_retry_under_the_current_configuration_brings_its_waybill_alone() -> None:
     before = order()
     one = asked(command="retry", config="current")
