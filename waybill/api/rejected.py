@@ -81,7 +81,11 @@ async def replay(call: Call) -> web.Response:
 
 async def found(call: Call) -> Rejected:
     """The record that the path names; a 404 problem where the tenant has none there."""
-    name = call.part("id")
+    return await found_as(call, call.part("id"))
+
+
+async def found_as(call: Call, name: str) -> Rejected:
+    """The record of that id; problems as `found`."""
     if re.fullmatch(RECORD_ID, name) is None:
         raise not_found("the record")
     partition, _, offset = name.partition("-")
@@ -109,30 +113,41 @@ async def one_view(call: Call, record: Rejected, *, with_content: bool = False) 
 
 async def replayed(call: Call, record: Rejected, body: RejectedReplayBody) -> dict[str, Any]:
     """What is answered when it is sent again; problems where it is not."""
-    topic = _topic(call, record)
+    topic, original = _topic(call, record), _opened(call, record)
+    edited = body.content is not None and body.content.encode() != original.value
     act = Act(
         kind=AuditKind.REJECTED,
         action="replay",
         subject=record_id(record),
         reason=body.reason,
-        details={"code": record.told.get("code"), "edited": body.content is not None},
+        details={"code": record.told.get("code"), "edited": edited},
     )
     async with audited(call, act):
         if topic is None:
             raise ApiProblem(
                 NO_ORIGIN, "its header `origin` names no topic of ours", "send it by hand"
             )
-        original = _opened(call, record)
         value = _value(topic, original, body)
-        order = _order(call, record, original, value, body) if topic == "orders" else None
+        order = None
+        if topic == "orders" and not body.anyway:
+            order = _order(call, record, original, value)
         await _send(call, record, original, value)
     return {
         "id": record_id(record),
         "topic": topic,
-        "edited": body.content is not None,
+        "edited": edited,
         "order": order,
         "token": None if order is None else str(OrderToken(order)),
     }
+
+
+def foreseen(call: Call, record: Rejected, content: str | None) -> str | None:
+    """The id of the order that it would become, None for a command; problems as `replayed`."""
+    topic, original = _topic(call, record), _opened(call, record)
+    if topic != "orders":
+        return None
+    value = original.value if content is None else content.encode()
+    return _order(call, record, original, value)
 
 
 def record_id(record: Rejected) -> str:
@@ -218,15 +233,11 @@ def _refused_now(call: Call, record: Rejected, original: Refused) -> dict[str, A
     return None
 
 
-def _order(
-    call: Call, record: Rejected, original: Refused, value: bytes, body: RejectedReplayBody
-) -> str | None:
+def _order(call: Call, record: Rejected, original: Refused, value: bytes) -> str:
     """The id of the order that it becomes; a 422 problem where intake would refuse it again."""
     try:
         return _prepared(call, record, original, value).order_id
     except RefusedError as refused:
-        if body.anyway:
-            return None
         raise refusal(refused.problem) from None
 
 

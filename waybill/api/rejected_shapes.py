@@ -123,5 +123,7 @@ class RejectedReplayView(_Shape):
     id: str
     topic: Literal["orders", "order-commands"]
     edited: bool
-    order: OrderId | None = Field(description="The order that it becomes")
+    order: OrderId | None = Field(
+        description="The order that it becomes; null of commands, and with `anyway`"
+    )
     token: str | None = Field(description="Give it as min_offset to wait for that order")

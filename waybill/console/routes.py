@@ -3,11 +3,26 @@
 from dataclasses import dataclass
 
 from waybill.api.principal import Scope
-from waybill.console import overview, signing
+from waybill.console import (
+    audit,
+    deliveries,
+    overview,
+    rejected,
+    signing,
+    stages,
+    subscriptions,
+    webhooks,
+)
 from waybill.console.pages import Page
 
 CONSOLE: tuple[Page, ...] = (
     *overview.PAGES,
+    *stages.PAGES,
+    *deliveries.PAGES,
+    *webhooks.PAGES,
+    *rejected.PAGES,
+    *audit.PAGES,
+    *subscriptions.PAGES,
     *signing.PAGES,
 )
 
