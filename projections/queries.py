@@ -57,8 +57,11 @@ class Queries:
         """The last applied offset by partition: what every answer of the API carries."""
         return self._store.applied()
 
-    def folded(self, tenant: str, order_id: str) -> Order | None:
-        """The order as it is folded, with its sealed parts."""
+    def folded(self, tenant: str, order_id: str, as_of: AsOf | None = None) -> Order | None:
+        """The order as it is, or was, folded, with its sealed parts; None where there is none."""
+        if as_of is not None:
+            entries = self._entries(tenant, order_id, as_of)
+            return folded(entries) if entries else None
         with self._store.reading() as (connection, tables):
             return _folded(connection, tables, tenant, order_id)
 
