@@ -194,6 +194,7 @@ def _show_addresses(settings: Settings) -> None:
         ("Orders", f"{api}/api/orders"),
         ("OpenAPI", f"{api}/api/openapi.json"),
         ("Metrics", f"{api}/metrics"),
+        ("Console", f"{api}/"),
         ("Sandbox partners", f"{settings.sandbox.url}/_journal"),
         ("Logs", str(settings.data / "logs")),
     ):
