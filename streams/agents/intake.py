@@ -93,7 +93,7 @@ class IntakeAgent(LedgerReader):
                 await asyncio.sleep(BEHIND_AGAIN_S)
             taken = await self._inbox.take(AT_ONCE)
             if self._desk.ready is not None:
-                await self._desk.ready(_versions_seen(taken))
+                await self._desk.ready(versions_seen(taken))
             await self._take(taken)
 
     async def assigned(
@@ -189,7 +189,7 @@ class IntakeAgent(LedgerReader):
             await outcome
 
 
-def _versions_seen(taken: list[tuple[Ledger, Records]]) -> dict[str, int]:
+def versions_seen(taken: list[tuple[Ledger, Records]]) -> dict[str, int]:
     """The highest version of each tenant's configuration that a sender had seen."""
     seen: dict[str, int] = {}
     for _, records in taken:

@@ -16,7 +16,7 @@ Number: TypeAlias = Annotated[int, Field(ge=1, le=HIGHEST)]
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class ProcessingConfigDraft(Configuration):

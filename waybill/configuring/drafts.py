@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from schemas.configuration import Axes, Configuration, Override, PluginEntry
@@ -74,6 +75,13 @@ class Drafting:
                 code="malformed", message="a configuration is an object", remedy="write an object"
             )
             return Draft({}, None, (document.placed(finding),))
+        if not _can_be_kept(value):
+            finding = Finding(
+                code="malformed",
+                message="a number or a text in it cannot be kept as JSON, or it is nested too deep",
+                remedy="write numbers of 64 bits, texts of Unicode, and at most 200 levels",
+            )
+            return Draft({}, None, (document.placed(finding),))
         value = numbered(value, 1) if value.get("version") is None else value
         try:
             configuration = Configuration.model_validate(value)
@@ -87,6 +95,15 @@ class Drafting:
     def _findings(self, configuration: Configuration, tenant: str) -> Iterator[Finding]:
         yield from configuration_findings(configuration, self.catalogue)
         yield from connection_findings(tenant, configuration, self.catalogue, self._connections)
+
+
+def _can_be_kept(value: Mapping[str, Any]) -> bool:
+    wrapped = [[[[value]]]]  # records and answers hold it some levels down
+    try:
+        kept: bool = orjson.loads(orjson.dumps(wrapped)) == wrapped
+    except (TypeError, ValueError):
+        return False
+    return kept
 
 
 def lane_findings(before: Configuration, after: Configuration) -> Sequence[Finding]:

@@ -104,10 +104,12 @@ async def test_what_is_wrong_is_told_by_line_and_path(world: Any, client: Any) -
     told = await (await put(client, text.replace(', "crtical": 1', ""))).json()
     found = shapes.ConfigFinding.model_validate(told["findings"][0])
     assert (found.line, found.path, found.code) == (2, "/sequence/0/name", "unknown_plugin")
-    for text, code in (("{", "malformed"), ("[]", "malformed"), ("a: b: c", "malformed")):
+    options = ("NaN", "9" * 40, '"\\ud800"', "[" * 245 + "]" * 245)
+    odd = [f'{{"sequence": [{{"name": "zuora", "options": {{"a": {a}}}}}]}}' for a in options]
+    for text in ("{", "[]", "a: b: c", *odd):
         response = await put(client, text)
         told = await response.json()
-        assert (response.status, told["findings"][0]["code"]) == (422, code)
+        assert (response.status, told["findings"][0]["code"]) == (422, "malformed"), text
     assert await refused(await put(client, "{" + " " * (256 << 10))) == (413, "oversize", None)
     assert world.orders.records == []
 
