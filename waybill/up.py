@@ -191,10 +191,10 @@ def _check_ports(settings: Settings) -> None:
 def _show_addresses(settings: Settings) -> None:
     api = settings.http.url
     for what, where in (
+        ("Console", f"{api}/"),
         ("Orders", f"{api}/api/orders"),
         ("OpenAPI", f"{api}/api/openapi.json"),
         ("Metrics", f"{api}/metrics"),
-        ("Console", f"{api}/"),
         ("Sandbox partners", f"{settings.sandbox.url}/_journal"),
         ("Logs", str(settings.data / "logs")),
     ):
