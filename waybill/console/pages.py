@@ -33,7 +33,7 @@ To add a page:
    `data-item`, with a link and perhaps a checkbox); a form with `data-auto` submits when a field
    changes; `data-check-all="name"` on a checkbox checks all of that name, `data-checked="name"`
    shows how many are; `/` goes to the field with
-   `data-search`; `data-press="r"` is clicked by that key (say so in `{% block keys %}`);
+   `data-key="/"`; `data-press="r"` is clicked by that key (say so in `{% block keys %}`);
    what needs script has the class `scripted-only`. A module of one page's own is a file in
    `static/`, loaded in `{% block head %}`; so is a style sheet.
 6. Looks (`static/console.css`): tables that become cards on a phone are

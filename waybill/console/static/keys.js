@@ -39,7 +39,7 @@ function press(key, help) {
   switch (key) {
     case "g": going = performance.now(); return true;
     case "?": help?.showModal(); return true;
-    case "/": return focus(document.querySelector("main [data-search]") ?? document.querySelector("[data-search]"));
+    case "/": return focus(document.querySelector('main [data-key="/"]') ?? document.querySelector('[data-key="/"]'));
     case "j": return move(1);
     case "k": return move(-1);
     case "x": return tick();
