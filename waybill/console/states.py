@@ -35,7 +35,9 @@ _STATES = {
     "skipped": Shown("skipped", "↷", "idle"),
     "resolved": Shown("resolved", "✓", "good"),
     "deferred": Shown("deferred", "◔", "warn"),
+    "compensating": Shown("being undone", "↶", "busy"),
     "compensated": Shown("undone", "↶", "idle"),
+    "compensation_failed": Shown("not undone", "✕", "bad"),
     # what a breaker, or an operator, does to a stage
     "closed": Shown("closed", "✓", "good"),
     "half_open": Shown("trying", "◐", "warn"),
