@@ -48,6 +48,7 @@ auth.wfc = {{ path = "keys.yaml", peers = ["default", "other"] }}
 checks.positive_data_acceptance.expected-statuses = [
   "2xx", 401, 403, 404, 409, 412, 422, 429
 ]
+checks.missing_required_header.expected-statuses = [400, 401, 403, 428]
 # A stream goes on for ever where nothing happens that was asked for.
 [[operations]]
 include-operation-id = "followEvents"
@@ -55,7 +56,7 @@ request-timeout = 1
 # How much a span may hold depends on the interval.
 [[operations]]
 include-operation-id = "readStatistics"
-checks.positive_data_acceptance.expected-statuses = ["2xx", 400]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401]
 """
 
 

@@ -57,6 +57,9 @@ log = logging.getLogger(__name__)
 PREVIEW_SHARE = 0.1
 """Previews may use so much of what a connection allows, beside what the workers use."""
 
+LONGEST_LINE = 1 << 16
+"""Bytes of a path with its query: what is too long is refused by name, not by the parser."""
+
 STOP_S = 4.0
 """Seconds that open requests get when the process is told to stop."""
 
@@ -237,7 +240,13 @@ def _services(
 
 @asynccontextmanager
 async def _listening(settings: Settings, app: web.Application) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP_S)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=STOP_S,
+        max_line_size=LONGEST_LINE,
+    )
     try:
         await runner.setup()
         await web.TCPSite(runner, settings.http.host, settings.http.port).start()
