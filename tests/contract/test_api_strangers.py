@@ -105,7 +105,7 @@ def test_what_was_commanded_is_followed_and_what_is_missing_is_a_problem(
 
 FUZZED = {
     "sqlite": ("--phases", "coverage", "--mode", "negative"),
-    "postgresql": ("--phases", "examples,fuzzing,stateful", "--max-examples", "2"),
+    "postgresql": ("--phases", "fuzzing,stateful", "--max-examples", "3"),
 }
 """What is wrong on the one, what is right on the other: `benchmarks.fuzzing` does all on both."""
 
@@ -119,4 +119,4 @@ def test_whatever_is_asked_the_answer_is_one_of_the_documents(
     assert report["errors"] == [], report["words"]
     operations, cases = report["operations"], report["test_cases"]["generated"]
     assert operations["tested"] == operations["total"]
-    assert cases > 5 * operations["total"]
+    assert cases > 3 * operations["total"]
