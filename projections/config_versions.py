@@ -4,6 +4,7 @@ Its topic is compacted and keeps the last version of each tenant only.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 from sqlalchemy import Column, Integer, Row, Table, func, select
@@ -77,7 +78,7 @@ class ConfigVersions:
             return connection.scalar(query) or 0
 
 
-def _version(row: Row[tuple[object, ...]]) -> Version:
+def _version(row: Row[Any]) -> Version:
     return Version(
         tenant=row.tenant,
         version=row.version,

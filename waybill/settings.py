@@ -37,7 +37,7 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("WAYBILL_HTTP", "127.0.0.1:8480", "Where the API listens"),
     Variable("WAYBILL_DATA", ".waybill", "Directory of all that Waybill keeps on this machine"),
-    Variable("WAYBILL_CONFIG", "", "File of the processing configuration"),
+    Variable("WAYBILL_CONFIG", "", "File of the processing configuration to begin with"),
     Variable("WAYBILL_CONNECTIONS", "", "File of the connections to partner systems"),
     Variable("WAYBILL_KEYS", "<WAYBILL_DATA>/keys.json", "File of the keys that seal orders"),
     Variable("WAYBILL_SCHEMA_REGISTRY", "", "URL of a Confluent schema registry to import into"),

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
@@ -39,6 +39,7 @@ from waybill.findings import Finding, errors
 MOST_BYTES = 256 << 10
 """Of a configuration, as JSON or YAML."""
 
+_T = TypeVar("_T")
 _ETAG = re.compile(r'"(\d{1,10})"')
 
 
@@ -241,7 +242,7 @@ def _made(made: Put) -> web.Response:
     return answered(body, headers={"ETag": f'"{made.version.version}"'})
 
 
-async def _kept(ask: Callable[[], Any]) -> Any:
+async def _kept(ask: Callable[[], Awaitable[_T]]) -> _T:
     """What the store answers; a 503 problem where it does not."""
     try:
         return await ask()
