@@ -8,7 +8,7 @@ same order; only the order may have moved on in between.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from projections.consequence_words import Turn, doing, following, runs, still_to_come, words_of
 from schemas.commands import CommandKind
@@ -78,6 +78,7 @@ class _Course:
     lane: dict[str, Order]
     now: datetime
     refused: str | None = None
+    has_waited: bool = False
     offset: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,24 +102,32 @@ class _Course:
                 yield from self._goes_on(decision)
                 return
             if isinstance(decision, RunStep):
+                self.has_waited = True
                 yield from self._awaited(decision)
                 continue
-            yield from self._appended(decision)
-            if self.refused is not None:
+            if self._rejects(decision.fact):
+                yield from self._rejected(decision.fact)
                 return
+            yield from self._appended(decision)
 
     @property
     def _is_answered(self) -> bool:
         return self.order.command(self.asked.command) is None
 
-    def _appended(self, decision: Append) -> Iterator[str]:
-        fact = decision.fact
-        if isinstance(fact, CommandRejected) and fact.command == self.asked.command:
+    def _rejects(self, fact: Fact) -> TypeGuard[CommandRejected]:
+        return isinstance(fact, CommandRejected) and fact.command == self.asked.command
+
+    def _rejected(self, fact: CommandRejected) -> Iterator[str]:
+        """Refused now, or only once what it waits for is over."""
+        if self.has_waited:
+            yield f"Then it is rejected, and the order stays as it is: {fact.reason}."
+        else:
             self.refused = fact.reason
-            return
-        turn = self.take(decision.order, fact)
+
+    def _appended(self, decision: Append) -> Iterator[str]:
+        turn = self.take(decision.order, decision.fact)
         assert turn.after is not turn.before, "the core decides nothing that does not apply"
-        if not isinstance(fact, StepStarted):
+        if not isinstance(decision.fact, StepStarted):
             yield from words_of(turn)
 
     def _awaited(self, decision: RunStep) -> Iterator[str]:
