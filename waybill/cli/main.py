@@ -35,6 +35,7 @@ COMMANDS = {
     "webhook": ("webhook", "Webhook endpoints, and what was sent to them."),
     "statistics": ("statistics", "Show counts, rates, durations and causes of errors."),
     "lag": ("statistics", "Show how far every reader of a topic is."),
+    "audit": ("audit", "List who did what and why."),
     "rejected": ("rejected", "See what was not taken and why, and send it again."),
     "config": ("configuration", "See, check and change the configuration, version by version."),
     "connectors": ("upkeep", "List the plugins that a sequence can name."),

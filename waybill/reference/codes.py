@@ -86,6 +86,10 @@ CODES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "view_behind": ("the views are not there after 5 s", "ask again, or without min_offset"),
         "not_ready": ("the process is not ready", "see `missing`, and the logs"),
     },
+    "A rejected record is not sent again": {
+        "not_editable": ("a command with another body", "send a command of its own"),
+        "replay_oversize": ("too large for the API", "`waybill rejected replay`"),
+    },
     "A webhook endpoint is refused": {
         "webhook_url_malformed": ("not a plain URL of a plain host", "`https://host/path`"),
         "webhook_url_scheme": ("not https, and not in WAYBILL_WEBHOOK_ALLOW", "use https"),

@@ -17,7 +17,7 @@ _SCOPES = (
     ),
     (
         "`operate`",
-        "commands, attention, stages; what is for operators only: messages, bodies, call keys",
+        "commands, attention, stages, rejected records, audit; messages, bodies and call keys",
     ),
     ("`configure`", "webhook endpoints and their secrets"),
 )
