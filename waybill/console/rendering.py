@@ -55,7 +55,7 @@ class Rendering:
         return self.environment.get_template(template).render({**values, "layout": layout})
 
 
-def url(to: str, **query: Any) -> str:
+def url(to: str, /, **query: Any) -> str:
     """An address of ours with a query; what is None or empty is left out."""
     kept = [(name.rstrip("_"), value) for name, value in query.items() if value not in {None, ""}]
     return f"{to}?{urlencode(kept)}" if kept else to
