@@ -38,8 +38,10 @@ class LogTooShortError(Exception):
 
 def hold_against(store: Store, log: Log) -> None:
     """`LogTooShortError` where the log cannot be the one that the views were made from."""
+    # Asked first: what is applied while the log tells its ends must not look like lost records.
+    stands = store.applied()
     ends = log.ends()
-    for partition, applied in store.applied().items():
+    for partition, applied in stands.items():
         end = ends.get(partition, 0) - 1
         if end < applied:
             raise LogTooShortError(partition, end, applied)

@@ -111,6 +111,27 @@ def test_what_was_applied_while_a_rebuild_ran_is_in_the_new_set(
     assert live.assign(history.log) == {p: len(r) for p, r in history.log.items()}
 
 
+def test_what_is_applied_while_the_log_tells_its_ends_is_not_taken_for_lost(
+    store: Store, history: History
+) -> None:
+    live = Projector(store)
+    live.assign(history.log)
+    half = {p: len(records) // 2 for p, records in history.log.items()}
+    live.apply_all({p: history.log[p][: half[p]] for p in history.log})
+    told = []
+
+    class Moving(Written):
+        def ends(self) -> dict[int, int]:
+            if told:
+                return super().ends()
+            told.append(half)
+            live.apply_all({p: history.log[p][half[p] :] for p in history.log})
+            return half
+
+    rebuild(store, Moving(history), ignore)
+    assert store.set_id() == 2
+
+
 def follow(store: Store, history: History, begun: Event, stop: Event) -> int:
     """A live projector in small steps, the last of them after `stop`; how often it rejoined."""
     projector, rejoined = Projector(store), 0
