@@ -49,11 +49,11 @@ def text_diff(
     before: Mapping[str, Any], after: Mapping[str, Any], names: tuple[str, str]
 ) -> list[str]:
     """The lines of a unified diff of both as indented JSON; none where they are the same."""
-    texts = [
+    old, new = (
         json.dumps(_plain(one), indent=2, ensure_ascii=False).splitlines()
         for one in (before, after)
-    ]
-    return list(unified_diff(*texts, *names, lineterm="", n=3))
+    )
+    return list(unified_diff(old, new, *names, lineterm="", n=3))
 
 
 def _plain(document: Mapping[str, Any]) -> dict[str, Any]:

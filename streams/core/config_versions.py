@@ -82,6 +82,8 @@ def version_from(value: bytes) -> Version:
         raise UnreadableVersionError(str(problem)) from None
     if version.at.tzinfo is None:
         raise UnreadableVersionError("its time is of no zone")
+    if version.version <= (version.base or 0):
+        raise UnreadableVersionError("its number is not above that of its base")
     return version
 
 

@@ -83,7 +83,7 @@ def of_file(document: dict[str, Any]) -> Version:
 
 
 def record(version: int, base: int | None, author: str, document: Any = OTHER) -> Version:
-    plain = {"version": version, **document}
+    plain = {**document, "version": version}
     return replace(of_file(plain), base=base, author=author, reason="r")
 
 
@@ -149,7 +149,7 @@ async def test_what_has_errors_is_refused_and_written_nowhere(case: Case) -> Non
             await book.put("t", wrong, 3, "key:a", "why")
     assert case.topic.values == []
     warned = await book.put("t", {**OTHER, "lane_by": "customer"}, 3, "key:a", "why")
-    assert [one.code for one in warned.findings] == ["lane_by_changes"]
+    assert "lane_by_changes" in {one.code for one in warned.findings}
 
 
 async def test_of_two_writers_the_first_holds_and_the_topic_ends_with_what_holds(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 from aiohttp import ThreadedResolver
@@ -13,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from plugins.registry import Registry
 from plugins.secret_values import SecretValues
+from plugins.transport import Transport
 from projections.audit import Audit
 from projections.config_versions import ConfigVersions
 from projections.order_book import OrderBook
@@ -46,17 +48,23 @@ from waybill.api.checking import CommandChecks
 from waybill.api.configuring import sender
 from waybill.api.partners import PartnerSecrets
 from waybill.api.producing import KafkaUnavailableError, Outgoing
+from waybill.api.sessions import Sessions
 from waybill.api.store import StoreReading
 from waybill.api.webhook_services import WebhookServices
 from waybill.clock import monotonic, random_bytes
 from waybill.configuring.book import ConfigurationBook
 from waybill.configuring.drafts import Drafting
 from waybill.configuring.replays import Replays
+from waybill.connection_checks import ConnectionChecker
+from waybill.console import add_console
+from waybill.partner_connections import PartnerConnections
 from waybill.rejected_pages import RejectedRecords
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 TENANTS = ("default", "acme", "other")
+REGISTRY = Registry.found()
 PARTITION = 3
+TLS = httpx.create_ssl_context(trust_env=False)
 
 
 def _facts(name: str) -> PluginFacts:
@@ -124,6 +132,7 @@ class World:
         self.store = Store.open(url)
         self.orders = Orders()
         self.keys: list[ApiKey] | None = None
+        self.now = NOW
         self.tenant_keys = {t: TenantKeys.derived_from(t.encode() * 8) for t in TENANTS}
         self.intake = Intake(
             {t: Sequencer(CONFIGURATION, _plugins()) for t in TENANTS},
@@ -137,9 +146,11 @@ class World:
             OrderBook(self.store),
             self.vault,
         )
+        self.registry = REGISTRY
+        self.connections = partner_connections({}, self.registry, {})
         self.configurations = ConfigurationBook(
             {tenant: _in_file(tenant) for tenant in ("default", "acme")},
-            Drafting(Registry.found(), Connections({})),
+            Drafting(self.registry, Connections({})),
             ConfigVersions(self.store),
             lambda: NOW,
         )
@@ -171,13 +182,20 @@ class World:
                 keys=self.tenant_keys,
             ),
             plugins=("salesforceV3", "zuora"),
+            registry=self.registry,
+            connections=self.connections,
             kafka=self.orders,
             rejected=self.rejected,
             audit=Audit(self.store),
             lags=self.lags,
             configurations=self.configurations,
             replays=Replays(Replaying(self.store), self.vault, self.intake.examine),
-            gate=Gate(self.keys, lambda: NOW, self.partners),
+            gate=Gate(
+                self.keys,
+                lambda: self.now,
+                self.partners,
+                Sessions(self.tenant_keys, lambda: self.now, random_bytes),
+            ),
             topics=topics or Topics(),
             now=lambda: NOW,
             monotonic=monotonic,
@@ -223,6 +241,15 @@ class World:
         self._projector.apply(self.partition, [record])
 
 
+def partner_connections(
+    found: Mapping[str, Any], registry: Registry, environment: Mapping[str, str]
+) -> PartnerConnections:
+    """What the API checks, with secrets in an environment of its own."""
+    transport, secrets = Transport.over_aiohttp(TLS), SecretValues(environment)
+    checker = ConnectionChecker(transport, secrets, lambda: NOW, monotonic, TLS)
+    return PartnerConnections(Connections.model_validate(found), registry, checker)
+
+
 def _in_file(tenant: str) -> Version:
     document = CONFIGURATION.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return Version(
@@ -262,7 +289,7 @@ async def connect(world: World) -> AsyncIterator[Callable[..., Awaitable[TestCli
     clients: list[TestClient[Any, Any]] = []
 
     async def start(topics: Topics | None = None) -> TestClient[Any, Any]:
-        client = TestClient(TestServer(build_api(world.services(topics))))
+        client = TestClient(TestServer(build_api(world.services(topics), add_console)))
         await client.start_server()
         clients.append(client)
         return client
