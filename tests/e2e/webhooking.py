@@ -17,6 +17,7 @@ from streams.kafka.admin import Cluster
 from streams.topics import Topics
 from tests.unit.api.conftest import World
 from waybill.api import build_api
+from waybill.api.app import Addition
 from waybill.api.producing import KafkaProducing
 from waybill.api.webhook_services import WebhookServices
 
@@ -67,8 +68,8 @@ class Apis:
     world: World
     stack: AsyncExitStack
 
-    async def start(self) -> Api:
-        """One that has read all endpoints."""
+    async def start(self, add: Addition | None = None) -> Api:
+        """One that has read all endpoints; `add` puts more beside it."""
         book = EndpointBook(self.cluster, self.topics.webhook_endpoints, self.world.tenant_keys)
         producing = KafkaProducing(self.cluster, self.topics)
         services = replace(
@@ -84,7 +85,7 @@ class Apis:
         )
         producing.start()
         book.start()
-        client = TestClient(TestServer(build_api(services)))
+        client = TestClient(TestServer(build_api(services, add)))
         await client.start_server()
         for closing in (producing.close, book.close, client.close):
             self.stack.push_async_callback(closing)
