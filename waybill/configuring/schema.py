@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from schemas.configuration import Configuration, Override, PluginEntry
@@ -20,9 +19,12 @@ def configuration_schema(catalogue: Catalogue) -> dict[str, Any]:
     """
     names = sorted(catalogue.names())
     options = {name: catalogue.get(name).manifest.options for name in names}
-    models: list[type[BaseModel]] = [Configuration, *dict.fromkeys(options.values())]
     references, found = models_json_schema(
-        [(model, "validation") for model in models], ref_template="#/$defs/{model}"
+        [
+            (Configuration, "validation"),
+            *((m, "validation") for m in dict.fromkeys(options.values())),
+        ],
+        ref_template="#/$defs/{model}",
     )
     definitions = found["$defs"]
     entry = definitions[PluginEntry.__name__]
