@@ -5,9 +5,9 @@ stage performs it: time-outs, keys, limits, the error table, the callout record 
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Generic, Self, TypeAlias, TypeVar
+from typing import Any, Generic, ParamSpec, Self, TypeAlias, TypeVar, overload
 
 import orjson
 from pydantic import BaseModel, ConfigDict
@@ -191,7 +191,8 @@ class Manifest:
     no subscriber ever gets to see. `secrets` are option names never shown.
     `reads` are the members of the order that the conversation looks at (None: any); where an
     amendment changes none of them, the step need not be done again.
-    `timeout_s` is the total deadline of a step (at most 45 s).
+    `timeout_s` is the total deadline of a step (at most 45 s). `probe` is a request that changes
+    nothing and that the partner answers only to whom it lets in: checks of connections send it.
 
     For connectors whose options say where and how long: `endpoint` picks the absolute URL that
     is called, if any; its connection is the one named like the URL's host, and there need not be
@@ -200,7 +201,7 @@ class Manifest:
 
     name: str
     service: str
-    summary: str
+    summary: str = ""
     idempotency: Idempotency
     options: type[Options]
     connection: str | None = None
@@ -214,6 +215,7 @@ class Manifest:
     errors: ErrorTable | None = None
     rejects: Callable[[Any, Reply], bool] | None = None
     oauth: OAuthClientCredentials | None = None
+    probe: Request | None = None
     docs: str = ""
     endpoint: Callable[[Any], str | None] | None = None
     deadline_s: Callable[[Any], float] | None = None
@@ -273,9 +275,39 @@ class Connector:
         return foretell
 
 
-def connector(manifest: Manifest) -> Callable[[Callable[[Step[Any]], Conversation]], Connector]:
-    """Decorator that makes a conversation a connector."""
-    return lambda perform: Connector(manifest, perform)
+_Talk: TypeAlias = Callable[[Step[Any]], Conversation]
+_Facts = ParamSpec("_Facts")
+
+
+class _MakesConnectors(Generic[_Facts]):
+    """Decorator that makes a conversation a connector.
+
+    Takes a manifest, or its members by name; without a `summary` the first line of the
+    conversation's docstring is one.
+    """
+
+    def __init__(self, manifest: Callable[_Facts, Manifest]) -> None:
+        self._manifest = manifest
+
+    @overload
+    def __call__(self, manifest: Manifest, /) -> Callable[[_Talk], Connector]: ...
+
+    @overload
+    def __call__(
+        self, *args: _Facts.args, **facts: _Facts.kwargs
+    ) -> Callable[[_Talk], Connector]: ...
+
+    def __call__(self, *args: Any, **facts: Any) -> Callable[[_Talk], Connector]:
+        stated = args[0] if args else self._manifest(*args, **facts)
+
+        def made(perform: _Talk) -> Connector:
+            said = (perform.__doc__ or "").strip().partition("\n")[0]
+            return Connector(replace(stated, summary=stated.summary or said), perform)
+
+        return made
+
+
+connector = _MakesConnectors(Manifest)
 
 
 Script: TypeAlias = Mapping[str, Reply | Sequence[Reply]]

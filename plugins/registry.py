@@ -55,16 +55,22 @@ class BadOptionsError(Exception):
 class Registry:
     """Connectors by name."""
 
-    def __init__(self, modules: Iterable[ModuleType]) -> None:
+    def __init__(
+        self, modules: Iterable[ModuleType], distributions: Mapping[str, str] | None = None
+    ) -> None:
+        self._distributions = distributions or {}
         self._connectors: dict[str, Connector] = {}
         self._examples: dict[str, Sequence[Example]] = {}
+        self._brought_by: dict[str, str] = {}
         for module in modules:
             self._add(module)
 
     @classmethod
     def found(cls) -> "Registry":
         """Of everything that is installed."""
-        return cls([*_own_modules(), *_installed_modules()])
+        installed = list(_installed_modules())
+        origins = {module.__name__: origin for module, origin in installed}
+        return cls([*_own_modules(), *(module for module, _ in installed)], origins)
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
@@ -80,6 +86,10 @@ class Registry:
     def examples(self, name: str) -> Sequence[Example]:
         """The scripted steps that the connector's module brings."""
         return self._examples.get(self.get(name).name, ())
+
+    def distribution(self, name: str) -> str | None:
+        """Name and version of the distribution that brings it; None: it comes with Waybill."""
+        return self._brought_by.get(self.get(name).name)
 
     def validate_options(self, name: str, options: Mapping[str, Any]) -> Options:
         """The options as the connector's model; `BadOptionsError` gives the path of each fault."""
@@ -107,6 +117,8 @@ class Registry:
             )
         self._connectors[connector.name] = connector
         self._examples[connector.name] = getattr(module, "EXAMPLES", ())
+        if module.__name__ in self._distributions:
+            self._brought_by[connector.name] = self._distributions[module.__name__]
 
 
 def check(connector: Connector, file_name: str) -> None:
@@ -154,9 +166,10 @@ def _own_modules() -> Iterable[ModuleType]:
             yield _imported(f"{_OURS}.{info.name}")
 
 
-def _installed_modules() -> Iterable[ModuleType]:
+def _installed_modules() -> Iterable[tuple[ModuleType, str]]:
     for entry in entry_points(group=GROUP):
-        yield _imported(entry.value)
+        origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+        yield _imported(entry.value), origin
 
 
 def _imported(name: str) -> ModuleType:

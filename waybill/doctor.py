@@ -22,7 +22,13 @@ from streams.kafka.admin import Cluster, check_topics
 from streams.topics import Topics
 from waybill import clock
 from waybill.api.auth import ApiKeysError, load_api_keys
-from waybill.configuration import check, configuration_file, connections_file
+from waybill.configuration import (
+    RefusedConfigurationError,
+    check,
+    configuration_file,
+    connections_file,
+)
+from waybill.connections_doctor import check_connections, connection_findings
 from waybill.embedded.broker import running_bootstrap
 from waybill.embedded.java import MINIMUM, java_version
 from waybill.findings import Finding, Severity, errors
@@ -198,6 +204,17 @@ def _configuration(settings: Settings) -> Diagnosis:
     return Diagnosis("configuration", shown, tuple(findings))
 
 
+def _connections(settings: Settings) -> Diagnosis:
+    """Asks the partners; what is wrong with the documents, `_configuration` says."""
+    try:
+        found = asyncio.run(check_connections(settings))
+    except (BadConnectorError, RefusedConfigurationError):
+        return Diagnosis("connections", "not checked: the configuration is refused")
+    fine = sum(one.status == "ok" for one in found)
+    shown = f"{len(found)} to partners, {fine} without findings"
+    return Diagnosis("connections", shown, tuple(connection_findings(settings, found)))
+
+
 def _api(settings: Settings) -> Diagnosis:
     url = settings.http.url
     try:
@@ -243,5 +260,6 @@ _CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
     _keys,
     _api_keys,
     _configuration,
+    _connections,
     _api,
 )

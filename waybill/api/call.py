@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
+from plugins.registry import Registry
 from projections.audit import Audit
 from streams.agents.previewing import Foreseen
 from streams.core.intake import Prepared, Submission
@@ -28,6 +29,7 @@ from waybill.api.waiting import Watch
 from waybill.api.webhook_services import WebhookServices
 from waybill.configuring.book import ConfigurationBook
 from waybill.configuring.replays import Replays
+from waybill.partner_connections import PartnerConnections
 from waybill.rejected_pages import RejectedLog
 
 JSON = "application/json"
@@ -44,6 +46,8 @@ class ApiServices:
     controls: Controls
     webhooks: WebhookServices
     plugins: Collection[str]
+    registry: Registry
+    connections: PartnerConnections
     kafka: Producer
     rejected: RejectedLog
     audit: Audit

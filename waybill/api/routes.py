@@ -20,6 +20,7 @@ from waybill.api.exporting import EXPORT
 from waybill.api.lag_routes import LAG
 from waybill.api.limio_routes import LIMIO
 from waybill.api.operating_routes import OPERATING
+from waybill.api.partner_routes import PARTNERS
 from waybill.api.parts import KEY, LAST_EVENT_ID, ORDER_PART, SCHEMA_PARTS
 from waybill.api.past import PastQuery
 from waybill.api.planning_routes import PLANNING
@@ -363,6 +364,7 @@ ROUTES: tuple[Route, ...] = (
     *SUBSCRIPTIONS,
     *CONFIGURING,
     *PLANNING,
+    *PARTNERS,
     *REJECTED,
     *AUDITING,
     *_TENANT,

@@ -44,10 +44,12 @@ from waybill.configuration import load_connections
 from waybill.configuring.book import ConfigurationBook
 from waybill.configuring.keeping import ConfigurationKeeping
 from waybill.configuring.replays import Replays
+from waybill.connection_checks import ConnectionChecker
 from waybill.core import once_there
 from waybill.egress import allow_list
 from waybill.embedded.broker import running_bootstrap
 from waybill.keys import load_keys
+from waybill.partner_connections import PartnerConnections
 from waybill.rejected_pages import RejectedRecords
 from waybill.running import REFUSALS, REFUSED, Ending, run
 from waybill.settings import Settings, SettingsError
@@ -96,7 +98,9 @@ class _Parts:
     gate: Gate
     intake: Intake
     checks: CommandChecks
-    plugins: tuple[str, ...]
+    registry: Registry
+    transport: Transport
+    connections: PartnerConnections
     reading: StoreReading
     configurations: ConfigurationBook
     replays: Replays
@@ -116,8 +120,10 @@ def _parts(settings: Settings, store: Store) -> _Parts:
     configurations = rules.configurations(settings, registry, store)
     taking = rules.intake(configurations, tenant_keys, addressing)
     vault = Vault(store, tenant_keys, clock.random_bytes, clock.utc_now)
-    secrets = SecretValues(os.environ)
-    partners = PartnerSecrets(load_connections(settings), secrets)
+    secrets, transport = SecretValues(os.environ), Transport.over_aiohttp()
+    connections = load_connections(settings)
+    checker = ConnectionChecker(transport, secrets, clock.utc_now, clock.monotonic)
+    partners = PartnerSecrets(connections, secrets)
     cluster, topics = _cluster(settings), Topics(settings.topic_prefix)
     return _Parts(
         cluster=cluster,
@@ -136,7 +142,9 @@ def _parts(settings: Settings, store: Store) -> _Parts:
             OrderBook(store),
             vault,
         ),
-        plugins=registry.names(),
+        registry=registry,
+        transport=transport,
+        connections=PartnerConnections(connections, registry, checker),
         reading=StoreReading(store),
         configurations=configurations,
         replays=Replays(Replaying(store), vault, taking.examine),
@@ -163,8 +171,7 @@ def _cluster(settings: Settings) -> Cluster:
 
 async def _serve(settings: Settings, parts: _Parts, add: Addition | None, ending: Ending) -> None:
     kafka = KafkaProducing(parts.cluster, parts.topics)
-    transport = Transport.over_aiohttp()
-    performer = Performer(transport, parts.secrets, clock.utc_now, clock.monotonic)
+    performer = Performer(parts.transport, parts.secrets, clock.utc_now, clock.monotonic)
     performer.stages.share(PREVIEW_SHARE)
     controls = FollowedControls(
         parts.cluster, parts.topics.stage_controls, performer.stages, parts.audit
@@ -195,7 +202,7 @@ async def _serve(settings: Settings, parts: _Parts, add: Addition | None, ending
         await webhooks.endpoints.close()
         await webhooks.resolver.close()
         await kafka.close()
-        await transport.aclose()
+        await parts.transport.aclose()
 
 
 def _webhooks(settings: Settings, parts: _Parts) -> WebhookServices:
@@ -223,7 +230,9 @@ def _services(
         checks=parts.checks,
         controls=controls,
         webhooks=webhooks,
-        plugins=parts.plugins,
+        plugins=parts.registry.names(),
+        registry=parts.registry,
+        connections=parts.connections,
         kafka=kafka,
         rejected=parts.rejected,
         audit=parts.audit,

@@ -38,7 +38,7 @@ COMMANDS = {
     "audit": ("audit", "List who did what and why."),
     "rejected": ("rejected", "See what was not taken and why, and send it again."),
     "config": ("configuration", "See, check and change the configuration, version by version."),
-    "connectors": ("upkeep", "List the plugins that a sequence can name."),
+    "connectors": ("connectors", "See the plugins that a sequence can name, and write a new one."),
     "doctor": ("upkeep", "Check this installation and say what to do."),
     "keys": ("upkeep", "API keys."),
     "topics": ("processes", "Create missing topics and check all of them."),

@@ -1,15 +1,14 @@
-"""`doctor`, `connectors` and `keys`."""
+"""`doctor` and `keys`."""
 
 from pathlib import Path
 
 import click
 from rich.text import Text
 
-from plugins.registry import Registry
 from waybill import clock
 from waybill.api.auth import Scope, new_api_key
 from waybill.api_key_file import add_api_key
-from waybill.cli.output import console, emit, json_option, plain, table
+from waybill.cli.output import console, emit, json_option, plain
 from waybill.doctor import Diagnosis, diagnose
 from waybill.findings import Severity, errors
 from waybill.settings import load_settings
@@ -40,43 +39,6 @@ def _line(diagnosis: Diagnosis) -> Text:
     mark, colour = marks[diagnosis.severity]
     name = f"{diagnosis.name:<14}"
     return Text.assemble((f"  {mark} ", colour), (name, "bold"), plain(diagnosis.detail))
-
-
-@click.command()
-@json_option
-def connectors(*, json_output: bool) -> None:
-    """List the plugins that a sequence can name."""
-    registry = Registry.found()
-    found = [registry.get(name) for name in registry.names()]
-    if json_output:
-        for one in found:
-            manifest = one.manifest
-            emit(
-                {
-                    "name": one.name,
-                    "service": manifest.service,
-                    "summary": manifest.summary,
-                    "idempotency": manifest.idempotency.value,
-                    "looks_up": one.look_up is not None,
-                    "connection": manifest.connection,
-                    "timeout_s": manifest.timeout_s,
-                    "options": manifest.options.model_json_schema(),
-                }
-            )
-        return
-    rows = [
-        (
-            one.name,
-            one.manifest.service,
-            one.manifest.idempotency.value,
-            "yes" if one.look_up else "no",
-            one.manifest.connection or "",
-            one.manifest.summary,
-        )
-        for one in found
-    ]
-    headings = ("plugin", "service", "idempotency", "looks up", "connection", "what it does")
-    console().print(table(*headings, rows=rows))
 
 
 @click.group()

@@ -34,6 +34,7 @@ MANIFEST = Manifest(
     key_valid_for_s=_KEY_KEPT_S,
     timeout_s=45.0,
     errors=errors,
+    probe=Request.get("/v1/prices", {"limit": "1"}),
     docs=(
         "For the order types new, cancel_subscription and change_address. The connection's `auth` "
         "is `bearer` with the secret key. A new order says how it is paid: "
