@@ -46,7 +46,7 @@ BANK = {
 
 
 @contextmanager
-def hasty_stack(kafka: str, topics: Topics, folder: Path) -> Iterator[Stack]:
+def hasty_stack(kafka: str, topics: Topics, folder: Path, **more: Any) -> Iterator[Stack]:
     """All processes; waiting for the next attempt is another test's matter."""
     default = {
         **CONFIGURATION["tenants"]["default"],
@@ -58,7 +58,7 @@ def hasty_stack(kafka: str, topics: Topics, folder: Path) -> Iterator[Stack]:
         ],
     }
     configuration = {"tenants": {**CONFIGURATION["tenants"], "default": default}}
-    with running_stack(kafka, topics, folder, configuration) as running:
+    with running_stack(kafka, topics, folder, configuration, **more) as running:
         yield running
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -268,9 +268,11 @@ def running_stack(
     topics: Topics,
     folder: Path,
     configuration: Mapping[str, Any] = CONFIGURATION,
+    *,
+    processes: Sequence[str] = PROCESSES,
     **more: str,
 ) -> Iterator[Stack]:
-    """All processes, ready; with `more` in their environment."""
+    """These processes, ready; with `more` in their environment."""
     sandbox = f"127.0.0.1:{free_port()}"
     (folder / "config.json").write_text(json.dumps(configuration))
     (folder / "connections.json").write_text(json.dumps(_connections(sandbox)))
@@ -290,9 +292,9 @@ def running_stack(
     (folder / "data").mkdir()
     stack = Stack(kafka, topics, folder, environment)
     try:
-        for name in PROCESSES:
+        for name in processes:
             stack.start(name)
-        stack.ready(*PROCESSES)
+        stack.ready(*processes)
         yield stack
     finally:
         stack.stop()
