@@ -54,7 +54,7 @@ class Addressing:
         manifest = self.registry.get(plugin).manifest
         endpoint = manifest.endpoint(self.options(plugin, text)) if manifest.endpoint else None
         if endpoint is None:
-            return self._named(tenant, mode, manifest.connection or manifest.name)
+            return self._named(tenant, mode, manifest.connection_name)
         url = urlsplit(endpoint)
         find = self._connections.find
         named = find(tenant, mode, url.netloc) or find(tenant, mode, url.hostname or url.netloc)

@@ -224,6 +224,11 @@ class Manifest:
     undoes: Callable[[Any], bool] | None = None
 
     @property
+    def connection_name(self) -> str:
+        """What it talks through where its options do not say: named like itself by default."""
+        return self.connection or self.name
+
+    @property
     def sealed_outputs(self) -> tuple[str, ...]:
         """Output members that never stand in clear, neither in the log nor in what goes out."""
         return (*self.personal, *self.secret_outputs)

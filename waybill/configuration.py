@@ -139,7 +139,7 @@ def plugin_facts(registry: Catalogue) -> Plugins:
 def connection_of(registry: Catalogue, plugin: str) -> str | None:
     """The connection that every step of the plugin needs; None where its options decide."""
     manifest = registry.get(plugin).manifest
-    return None if manifest.endpoint is not None else manifest.connection
+    return None if manifest.endpoint is not None else manifest.connection_name
 
 
 class _Placed:

@@ -90,7 +90,7 @@ def connection_for(catalogue: Catalogue, entry: PluginEntry) -> str | None:
     except ValidationError:
         return None
     endpoint = manifest.endpoint(options) if manifest.endpoint else None
-    return urlsplit(endpoint).netloc if endpoint else manifest.connection
+    return urlsplit(endpoint).netloc if endpoint else manifest.connection_name
 
 
 def placed_entries(configuration: Configuration) -> Iterator[tuple[Path, PluginEntry]]:

@@ -24,7 +24,7 @@ def connector_line(registry: Registry, name: str) -> dict[str, Any]:
         "looks_up": one.look_up is not None,
         "compensates": one.compensation is not None,
         "previews": one.previewer is not None,
-        "connection": None if manifest.endpoint else manifest.connection or manifest.name,
+        "connection": None if manifest.endpoint else manifest.connection_name,
         "timeout_s": manifest.timeout_s,
     }
 

@@ -105,7 +105,7 @@ class PartnerConnections:
 
     def _users(self, connection: str) -> list[Manifest]:
         known = (self._catalogue.get(name).manifest for name in sorted(self._catalogue.names()))
-        return [one for one in known if connection == (one.connection or one.name)]
+        return [one for one in known if connection == one.connection_name]
 
 
 def shown_url(base_url: str) -> str:

@@ -99,13 +99,13 @@ def write_connector(given: str, folder: Path | None, taken: Collection[str]) -> 
 def _check_free(names: ConnectorNames, taken: Collection[str]) -> None:
     if names.plugin.lower() in {name.lower() for name in taken}:
         raise BadNameError(
-            "name_taken",
+            "connector_taken",
             f"there is a connector named {names.plugin!r}",
             "choose another name; `waybill connectors` lists those that are installed",
         )
     if keyword.iskeyword(names.module) or importlib.util.find_spec(names.module) is not None:
         raise BadNameError(
-            "name_taken",
+            "connector_taken",
             f"Python has a module or a keyword named {names.module!r}",
             f"choose a name with one word more, such as {names.plugin}Plugin",
         )

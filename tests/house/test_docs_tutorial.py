@@ -28,27 +28,46 @@ ORDERS = ROOT / "examples" / "orders"
 PATIENCE_S = 60.0
 
 
-def acme() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("acme", ACME / "acme.py")
+MOST_LINES = 15
+
+
+def loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ACME / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-MODULE = acme()
+MODULE = loaded("acme")
+EXAMPLES = loaded("test_acme").EXAMPLES
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 async def test_the_connector_of_the_tutorial_keeps_the_contract(rule: Rule) -> None:
-    for example in MODULE.EXAMPLES:
+    for example in EXAMPLES:
         await rule(MODULE.acme, example)
 
 
 def test_it_shows_its_look_up_and_can_be_registered() -> None:
-    look_ups_are_shown(MODULE.acme, MODULE.EXAMPLES)
+    look_ups_are_shown(MODULE.acme, EXAMPLES)
     assert Registry([MODULE]).names() == ("acme",)
+
+
+def test_it_is_as_short_as_the_tutorial_says() -> None:
+    lines = (ACME / "acme.py").read_text().splitlines()
+    code = [line for line in lines if line.strip() and '"""' not in line]
+    assert len(code) <= MOST_LINES
+
+
+def test_the_tutorial_shows_the_whole_connector_and_its_test_as_they_stand() -> None:
+    page = (ROOT / "docs" / "tutorial" / "your-first-connector.md").read_text()
+    shown = "\n".join(re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    for name in ("acme.py", "test_acme.py"):
+        for line in (ACME / name).read_text().splitlines()[1:]:
+            assert line in shown, f"{name}: {line}"
 
 
 @dataclass

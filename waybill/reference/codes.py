@@ -291,5 +291,21 @@ CODES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "api_unreachable": ("no API answers", "`waybill up`"),
         "api_not_ready": ("the API is not ready", "wait, or look into its log"),
     },
+    "Connections": {
+        "base_url_invalid": ("the address cannot be read", "correct base_url"),
+        "name_unknown": ("nobody knows the partner's address", "correct base_url, or the DNS"),
+        "partner_unreachable": ("the partner is not reached", "look after network and partner"),
+        "tls_failed": ("the partner speaks no TLS, or another", "correct scheme and port"),
+        "certificate_invalid": ("its certificate does not hold", "the address, or the partner"),
+        "certificate_expires": ("its certificate ends soon", "tell the partner"),
+        "credentials_in_clear": ("credentials go out without TLS", "use https"),
+        "credentials_refused": ("the partner refuses them", "correct the credentials"),
+        "credentials_untried": ("the partner was not able to say", "check again"),
+    },
+    "New connectors": {
+        "connector_taken": ("the name is taken, by a connector or in Python", "another"),
+        "bad_name": ("no connector can be called that", "letters and digits"),
+        "file_exists": ("a file is there already", "another folder, by --into"),
+    },
 }
 """By section and code: what happened, and the remedy. Messages themselves say more."""

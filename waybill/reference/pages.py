@@ -79,7 +79,7 @@ def connectors() -> str:
             _keys(one.manifest),
             code(unknown[one.name].on_unknown.value),
             "yes" if one.compensation else "no",
-            code(one.manifest.connection),
+            code(one.manifest.connection_name),
         )
         for one in shipped
     ]
