@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from waybill.api.principal import Scope
 from waybill.console import (
     audit,
+    configuration,
+    configuration_editing,
     deliveries,
     overview,
+    partners,
     rejected,
     signing,
     stages,
@@ -23,6 +26,9 @@ CONSOLE: tuple[Page, ...] = (
     *rejected.PAGES,
     *audit.PAGES,
     *subscriptions.PAGES,
+    *configuration.PAGES,
+    *configuration_editing.PAGES,
+    *partners.PAGES,
     *signing.PAGES,
 )
 
