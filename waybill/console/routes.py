@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from waybill.api.principal import Scope
 from waybill.console import (
+    acting,
     audit,
-    configuration,
-    configuration_editing,
+    bulk,
     deliveries,
+    order,
+    orders,
     overview,
-    partners,
     rejected,
     signing,
     stages,
@@ -20,15 +21,16 @@ from waybill.console.pages import Page
 
 CONSOLE: tuple[Page, ...] = (
     *overview.PAGES,
+    *orders.PAGES,
+    *bulk.PAGES,
+    *order.PAGES,
+    *acting.PAGES,
     *stages.PAGES,
     *deliveries.PAGES,
     *webhooks.PAGES,
     *rejected.PAGES,
     *audit.PAGES,
     *subscriptions.PAGES,
-    *configuration.PAGES,
-    *configuration_editing.PAGES,
-    *partners.PAGES,
     *signing.PAGES,
 )
 
