@@ -7,10 +7,13 @@ from waybill.console import (
     acting,
     audit,
     bulk,
+    configuration,
+    configuration_editing,
     deliveries,
     order,
     orders,
     overview,
+    partners,
     rejected,
     signing,
     stages,
@@ -31,6 +34,9 @@ CONSOLE: tuple[Page, ...] = (
     *rejected.PAGES,
     *audit.PAGES,
     *subscriptions.PAGES,
+    *configuration.PAGES,
+    *configuration_editing.PAGES,
+    *partners.PAGES,
     *signing.PAGES,
 )
 
