@@ -74,7 +74,7 @@ def pace(counts: Sequence[int], now: datetime) -> float:
 
 
 def spark(counts: Sequence[int]) -> dict[str, Any]:
-    """The minutes as points of a line in a box of 600 by 60; the one under way is left out."""
+    """The minutes as points in a box of 600 by 60, without the one under way; and all orders."""
     whole = counts[:-1]
     top = max(*whole, 1)
     step = _WIDTH / (len(whole) - 1)
@@ -82,7 +82,7 @@ def spark(counts: Sequence[int]) -> dict[str, Any]:
         f"{n * step:.1f},{_HEIGHT - 2 - (_HEIGHT - 6) * count / top:.1f}"
         for n, count in enumerate(whole)
     ]
-    return {"points": " ".join(points), "top": max(whole), "sum": sum(whole)}
+    return {"points": " ".join(points), "top": max(whole), "sum": sum(counts)}
 
 
 def boxes(
