@@ -7,6 +7,7 @@ document.documentElement.classList.add("scripted");
 follow();
 listen();
 present();
+reveal(document.querySelector(".places [aria-current]"));
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
@@ -42,6 +43,11 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("waybill:renewed", count);
 count();
+
+// On a phone the places are wider than the screen.
+function reveal(place) {
+  if (place) place.closest(".places").scrollLeft = place.offsetLeft - 32;
+}
 
 function boxes(name) {
   return [...document.querySelectorAll(`input[type=checkbox][name="${CSS.escape(name)}"]`)];
