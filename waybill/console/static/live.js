@@ -33,7 +33,8 @@ function open() {
   const query = main.dataset.events;
   source = new EventSource(query ? `/api/events?${query}` : "/api/events");
   for (const type of main.dataset.eventTypes.split(",")) source.addEventListener(type, wake);
-  source.onopen = () => tell("live", "Live");
+  // What happened between the page's making and the stream's opening is in no event of it.
+  source.onopen = () => { tell("live", "Live"); wake(); };
   source.onerror = () => {
     tell("lost", "Reconnecting …");
     if (source.readyState !== EventSource.CLOSED) return;
@@ -71,7 +72,10 @@ async function renew() {
   try {
     const response = await fetch(location.href, { headers: { "Waybill-Fragment": "live" } });
     if (response.redirected) location.reload();
-    else if (response.ok) merge(await response.text());
+    else if (response.ok) {
+      merge(await response.text());
+      if (source?.readyState === EventSource.OPEN) tell("live", "Live");
+    }
   } catch {
     tell("lost", "Reconnecting …");
   } finally {
