@@ -124,6 +124,7 @@ def fill(store: Store, orders: int, seed: int = 1) -> None:
     tables = view_set(store.set_id())
     dice, kinds = random.Random(seed), Kinds()
     with store.writer.begin() as connection:
+        told = _told(connection)
         _without_indexes(connection, tables)
     for first in range(0, orders, AT_ONCE):
         rows = Rows([], [], [], [])
@@ -133,6 +134,7 @@ def fill(store: Store, orders: int, seed: int = 1) -> None:
             _write(connection, tables, rows)
     with store.writer.begin() as connection:
         _with_indexes(connection, tables)
+        _tell_again(connection, told)
         for partition in range(PARTITIONS):
             given = {"set_id": tables.id, "partition": partition, "offset": orders}
             connection.execute(APPLIED.insert(), given)
@@ -265,6 +267,22 @@ def _with_indexes(connection: Connection, tables: ViewSet) -> None:
         for index in table.indexes:
             index.create(connection)
     index_again(connection, tables.words)
+
+
+def _told(connection: Connection) -> Sequence[Any]:
+    """What SQLite knows of the sizes of indexes: it forgets that with the index."""
+    if connection.dialect.name != "sqlite":
+        return ()
+    return connection.execute(text("SELECT tbl, idx, stat FROM sqlite_stat1")).all()
+
+
+def _tell_again(connection: Connection, told: Sequence[Any]) -> None:
+    if not told:
+        return
+    connection.execute(text("DELETE FROM sqlite_stat1"))
+    statement = text("INSERT INTO sqlite_stat1 VALUES (:tbl, :idx, :stat)")
+    connection.execute(statement, [row._asdict() for row in told])
+    connection.execute(text("ANALYZE sqlite_master"))
 
 
 def _settle(store: Store) -> None:
