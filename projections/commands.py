@@ -54,6 +54,12 @@ def commands_table(metadata: MetaData, prefix: str) -> Table:
         Column("decided", Place),
         Column("decided_place", Place),
     )
+    _index(table, prefix)
+    return table
+
+
+def _index(table: Table, prefix: str) -> None:
+    """By id; by bulk and outcome, for progress; by moment, also within a bulk, for the audit."""
     columns = table.c
     Index(f"{prefix}commands_id", columns.tenant, columns.id)
     Index(
@@ -74,7 +80,6 @@ def commands_table(metadata: MetaData, prefix: str) -> Table:
         sqlite_where=columns.bulk.is_not(None),
         postgresql_where=columns.bulk.is_not(None),
     )
-    return table
 
 
 def commands_bulk(table: Table, dialect: Dialect) -> Bulk:

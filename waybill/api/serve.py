@@ -114,7 +114,6 @@ class _Parts:
 
 def _parts(settings: Settings, store: Store) -> _Parts:
     registry = Registry.found()
-    keys = None if settings.api_keys is None else load_api_keys(settings.api_keys)
     tenant_keys = load_keys(settings.keys, create=settings.keys_are_ours)
     addressing = rules.addressing(settings, registry)
     configurations = rules.configurations(settings, registry, store)
@@ -123,18 +122,12 @@ def _parts(settings: Settings, store: Store) -> _Parts:
     secrets, transport = SecretValues(os.environ), Transport.over_aiohttp()
     connections = load_connections(settings)
     checker = ConnectionChecker(transport, secrets, clock.utc_now, clock.monotonic)
-    partners = PartnerSecrets(connections, secrets)
     cluster, topics = _cluster(settings), Topics(settings.topic_prefix)
     return _Parts(
         cluster=cluster,
         lags=LagProbe(cluster),
         topics=topics,
-        gate=Gate(
-            keys,
-            clock.utc_now,
-            partners,
-            Sessions(tenant_keys, clock.utc_now, clock.random_bytes),
-        ),
+        gate=_gate(settings, tenant_keys, PartnerSecrets(connections, secrets)),
         intake=taking,
         checks=CommandChecks(
             rules.commanding(taking, registry),
@@ -155,6 +148,14 @@ def _parts(settings: Settings, store: Store) -> _Parts:
         audit=Audit(store),
         tenant_keys=tenant_keys,
     )
+
+
+def _gate(
+    settings: Settings, tenant_keys: Mapping[str, TenantKeys], partners: PartnerSecrets
+) -> Gate:
+    keys = None if settings.api_keys is None else load_api_keys(settings.api_keys)
+    sessions = Sessions(tenant_keys, clock.utc_now, clock.random_bytes)
+    return Gate(keys, clock.utc_now, partners, sessions)
 
 
 def _cluster(settings: Settings) -> Cluster:

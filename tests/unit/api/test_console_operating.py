@@ -35,6 +35,7 @@ async def page(client: Any, path: str, status: int = 200) -> str:
     text: str = await response.text()
     assert response.status == status, text
     assert "style-src 'self'" in response.headers["Content-Security-Policy"]
+    assert SCRIPT not in text
     assert not re.search(r"<script(?! type=\"module\" src=)|\sstyle=|\son\w+=", text)
     return text
 
@@ -140,8 +141,8 @@ async def test_the_audit_shows_who_did_what_and_leads_to_it(world: Any, console:
     audit = Audit(world.store)
     kinds = (
         (AuditKind.STAGE, STAGE, {}),
-        (AuditKind.WEBHOOK_ENDPOINT, "whe_" + "0" * 32, {"members": ["rate_limit"]}),
-        (AuditKind.WEBHOOK_DELIVERY, "del_" + "0" * 32, {}),
+        (AuditKind.WEBHOOK_ENDPOINT, "whe_1", {"members": ["rate_limit"]}),
+        (AuditKind.WEBHOOK_DELIVERY, "del_1", {}),
         (AuditKind.REJECTED, "0-17", {"edited": True}),
     )
     for n, (kind, subject, details) in enumerate(kinds):
@@ -158,13 +159,12 @@ async def test_the_audit_shows_who_did_what_and_leads_to_it(world: Any, console:
             )
         )
     text = await page(console, "/audit")
-    assert SCRIPT not in text
     for place in (
         f"/orders/{orders[0].order_id}",
         "/audit?bulk=b-1",
         "/rejected/0-17",
-        f"/webhooks/whe_{'0' * 32}",
-        f"/webhooks/deliveries/del_{'0' * 32}",
+        "/webhooks/whe_1",
+        "/webhooks/deliveries/del_1",
     ):
         assert f'href="{place}"' in text, place
     assert "3 orders" in text
