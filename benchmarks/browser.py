@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 AXE = ROOT / ".cache" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
@@ -23,7 +23,7 @@ PHONE: Mapping[str, Any] = {
 SCREENS = {"desk": DESK, "phone": PHONE}
 SCHEMES = ("light", "dark")
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-PATIENCE_MS = 15_000
+PATIENCE_MS = 20_000
 
 _RUN = """async (tags) => {
   const found = await axe.run(document, { runOnly: tags, resultTypes: ["violations"] });
@@ -99,6 +99,7 @@ def opened(browser: Browser, base: str, **more: Any) -> tuple[BrowserContext, Wa
     """A visitor of the console at `base`: `page.goto("/orders")`. Faults are collected."""
     context = browser.new_context(base_url=base, **more)
     context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     watch = Watch(urlsplit(base).netloc)
     context.add_init_script(_LISTEN)
     context.on("request", watch.asked)

@@ -224,8 +224,7 @@ def _pages(folder: Path, shots: Path | None) -> dict[str, Any]:
         asyncio.run(ensure_topics(Cluster(kafka), topics))
         (folder / "stack").mkdir()
         with hasty_stack(kafka, topics, folder / "stack") as stack:
-            told(stack)
-            found = reachable(stack.url)
+            found = reachable(stack.url, told(stack).pages)
             problems = [f"no link leads to {path}" for path in unreached(found)]
             ways = list(product(SCREENS, SCHEMES))
             with chromium() as browser:
@@ -233,7 +232,6 @@ def _pages(folder: Path, shots: Path | None) -> dict[str, Any]:
                     problems += _looked(browser, stack.url, found, (screen, scheme, shots))
     looks = len(found) * len(ways)
     print(f"{len(found)} kinds of pages, looked at {looks} times: {len(problems)} violations")
-    print("\n".join(problems))
     return {"kinds": len(found), "looks": looks, "problems": problems}
 
 
@@ -246,7 +244,9 @@ def _looked(
     problems = []
     for kind, paths in found.items():
         page.goto(paths[0])
-        problems += [f"{screen} {scheme}: {one}" for one in violations(page)]
+        for one in violations(page):
+            problems.append(f"{screen} {scheme}: {one}")
+            print(problems[-1], flush=True)
         if shots is not None:
             shots.mkdir(parents=True, exist_ok=True)
             name = re.sub(r"\W+", "-", kind).strip("-") or "overview"

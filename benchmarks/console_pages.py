@@ -16,7 +16,7 @@ MOST_OF_A_KIND = 6
 """How many pages of one kind are looked through for links; later ones hardly lead elsewhere."""
 
 _LINK = re.compile(r'<a[^>]*\shref="([^"]+)"')
-_PART = re.compile(r"\{(\w+)(?::([^}]+))?\}")
+_PART = re.compile(r"\{(\w+)(?::((?:[^{}]|\{\d+\})+))?\}")
 _CHOICES = frozenset({"kind", "command", "action"})
 """Parts of a path that choose what the page is about: each value is a page of its own kind."""
 
@@ -32,12 +32,15 @@ class _Kind:
         return cls(page, re.compile(text))
 
 
-def reachable(base: str, headers: dict[str, str] | None = None) -> dict[str, list[str]]:
-    """Paths by kind of page, from the overview on along all links; the first found come first."""
+def reachable(base: str, more: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Paths by kind of page, from the overview on along all links; the first found come first.
+
+    `more` are addresses to which links lead only now and then.
+    """
     kinds = [_Kind.of(page) for page in CONSOLE if page.method == "GET"]
-    found: dict[str, list[str]] = {"/": ["/"]}
-    waiting, known = deque(["/"]), {"/"}
-    with httpx.Client(base_url=base, headers=headers, timeout=30) as client:
+    waiting, known = deque(["/", *more]), {"/", *more}
+    found = {kind: [path] for path in waiting if (kind := _named(path, kinds))}
+    with httpx.Client(base_url=base, timeout=30) as client:
         while waiting:
             at = waiting.popleft()
             answer = client.get(at)

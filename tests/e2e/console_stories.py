@@ -17,12 +17,15 @@ EVIL = """"'><img src=x onerror="pwned=1"><script>pwned=2</script>{{7*7}}javascr
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Ids of orders, one for each way in which an order can stand."""
+    """A failed order, and what was asked of several at once."""
 
     failed: str
-    complete: str
-    in_doubt: str
-    evil: str
+    bulk: str
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """To start from, beside the overview."""
+        return (f"/orders/bulk/{self.bulk}", f"/orders/{self.failed}/document")
 
 
 def told(stack: Stack) -> Told:
@@ -47,7 +50,7 @@ def told(stack: Stack) -> Told:
     held = stack.cli("stage", "hold", "platformEvents", "--reason", EVIL)
     assert held.returncode == 0, held.stderr
     stack.until(lambda: stack.order(evil).get("status") in {"complete", "failed"})
-    return Told(failed, complete, in_doubt, evil)
+    return Told(failed, _bulk(stack, other))
 
 
 def evil_order() -> dict[str, Any]:
@@ -74,6 +77,13 @@ def _left(name: str, given: Any) -> Any:
 
 def _unknown() -> bytes:
     return b'{"order_type": "<b>unheard of</b>", "external_id": "X-1", "__spec_version": "2"}'
+
+
+def _bulk(stack: Stack, order_id: str) -> str:
+    body = {"command": "pause", "reason": EVIL, "filter": {"ids": [order_id]}, "id": "bulk-1"}
+    answer = httpx.post(f"{stack.url}/api/commands", json=body, timeout=20)
+    assert answer.is_success, answer.text
+    return str(answer.json()["id"])
 
 
 def _endpoints(stack: Stack) -> None:
