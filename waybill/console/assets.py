@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -58,6 +59,12 @@ class Assets:
             return web.Response(body=asset.body, headers=headers)
         headers["Content-Encoding"] = "gzip"
         return web.Response(body=asset.compressed, headers=headers)
+
+
+@cache
+def packaged() -> Assets:
+    """The files of this package, read and compressed once."""
+    return Assets()
 
 
 def _files(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:

@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -11,7 +11,7 @@ from waybill.api.app import API, incident, unrouted
 from waybill.api.auth import NOBODY, Principal
 from waybill.api.feed_shapes import TYPES
 from waybill.api.problems import FOREIGN_HOST, UNAUTHENTICATED, ApiProblem, Kind
-from waybill.console.assets import Assets
+from waybill.console.assets import packaged
 from waybill.console.looking import LOOKS, Looks
 from waybill.console.pages import FRAGMENT, Page, Visit, own_path
 from waybill.console.rendering import Rendering, url
@@ -39,14 +39,11 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class _Console:
-    def __init__(self, app: web.Application) -> None:
+    def __init__(self, app: web.Application, pages: Sequence[Page]) -> None:
         self._api = app[API]
-        self._assets = Assets()
-        paths = {page.path for page in CONSOLE}
+        paths = {page.path for page in pages}
         places = [place for place in NAVIGATION if place.path in paths]
-        self._rendering = Rendering.over(
-            self._assets, {"places": places, "event_types": ",".join(TYPES)}
-        )
+        self._rendering = Rendering({"places": places, "event_types": ",".join(TYPES)})
         self._tokens = Tokens(self._api.services.random_bytes(_SECRET_BYTES))
 
     def endpoint(self, page: Page) -> _Handler:
@@ -87,9 +84,6 @@ class _Console:
                 "the form's token does not fit: the page is from another session or an older start",
                 "open the page again and send the form from there",
             )
-
-    async def static(self, request: web.Request) -> web.StreamResponse:
-        return self._assets.answer(request)
 
     @property
     def error_pages(self) -> Any:
@@ -135,15 +129,19 @@ class _Console:
         return _finished(visit.page(template, status=status, **values))
 
 
-def add_console(app: web.Application) -> None:
+def add_console(app: web.Application, pages: Sequence[Page] = CONSOLE) -> None:
     """Adds all pages and static files to the application that `build_api` makes."""
-    console = _Console(app)
+    console = _Console(app, pages)
     app.middlewares.append(console.error_pages)
     app[LOOKS] = Looks(app[API].services.monotonic)
     app.on_cleanup.append(_stop_looking)
-    for page in CONSOLE:
+    for page in pages:
         app.router.add_route(page.method, page.path, console.endpoint(page), name=_name(page))
-    app.router.add_route("GET", "/static/{digest}/{name:.+}", console.static, name=_STATIC)
+    app.router.add_route("GET", "/static/{digest}/{name:.+}", _static, name=_STATIC)
+
+
+async def _static(request: web.Request) -> web.StreamResponse:
+    return packaged().answer(request)
 
 
 async def _stop_looking(app: web.Application) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -10,7 +11,7 @@ import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
-from waybill.console.assets import Assets
+from waybill.console.assets import packaged
 from waybill.console.states import state_of
 
 NOTHING = "\N{EN DASH}"
@@ -21,38 +22,39 @@ _SECOND_MS, _MINUTE_S, _HOUR_S, _DAY_S = 1000, 60, 3600, 86_400
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """The templates of the console, with all that each of them may use."""
+    """The templates of the console; `common` are names that all of them know."""
 
-    environment: Environment
-
-    @classmethod
-    def over(cls, assets: Assets, more: Mapping[str, Any]) -> "Rendering":
-        """Reads templates of this package; `more` are names that all of them know."""
-        environment = Environment(
-            loader=PackageLoader("waybill.console"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        environment.filters.update(
-            ago=ago,
-            duration=duration,
-            duration_ms=duration_ms,
-            moment=moment,
-            number=number,
-            json=pretty_json,
-            path=_path,
-            unquoted=unquote,
-        )
-        environment.globals.update(more, asset=assets.url, state_of=state_of, url=url, here=here)
-        return cls(environment)
+    common: Mapping[str, Any]
 
     def page(self, template: str, values: Mapping[str, Any]) -> str:
         """The whole page, or what stands in its frame where a fragment is asked for."""
         layout = "fragment.html" if values["visit"].is_fragment else "base.html"
-        return self.environment.get_template(template).render({**values, "layout": layout})
+        found = _environment().get_template(template)
+        return found.render({**self.common, **values, "layout": layout})
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("waybill.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(
+        ago=ago,
+        duration=duration,
+        duration_ms=duration_ms,
+        moment=moment,
+        number=number,
+        json=pretty_json,
+        path=_path,
+        unquoted=unquote,
+    )
+    environment.globals.update(asset=packaged().url, state_of=state_of, url=url, here=here)
+    return environment
 
 
 def url(to: str, /, **query: Any) -> str:
