@@ -171,9 +171,16 @@ def _resumed(turn: Turn) -> Iterator[str]:
 
 def _cancelled(turn: Turn) -> Iterator[str]:
     yield "The order ends as cancelled, for good: it cannot be opened again."
+    doubtful = [
+        step.id
+        for step, one in zip(turn.before.accepted.waybill, turn.before.progress, strict=True)
+        if one.doubt
+    ]
+    if doubtful:
+        yield f"Nobody knows what became of {_list(doubtful)}: look at the partner."
     if turn.fact.standing:
         yield f"What these steps did stays with the partners: {_list(turn.fact.standing)}."
-    else:
+    elif not doubtful:
         yield "Nothing that its steps did is left with the partners."
     unsent = [
         step.id

@@ -77,6 +77,12 @@ def test_a_cancellation_says_what_is_undone_and_what_stands() -> None:
     assert "What these steps did stays with the partners: a." in told(stands, "cancel").sentences
 
 
+def test_a_cancellation_in_doubt_promises_nothing() -> None:
+    said = told(given(accepted(step("a")), doubtful("a")), "cancel").sentences
+    assert "Nobody knows what became of a: look at the partner." in said
+    assert not any("Nothing that its steps did" in sentence for sentence in said)
+
+
 def test_what_waits_for_an_attempt_under_way_says_so() -> None:
     first, second = told(STATES["running"], "pause").sentences
     assert "under way ends first" in first
