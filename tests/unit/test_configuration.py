@@ -219,11 +219,6 @@ class TestMeaning:
             "/overrides/0",
         )
 
-    def test_no_sequence_at_all_is_a_warning(self, file: Path) -> None:
-        [finding] = found_in(file, {"version": 1, "sequence": []})
-        assert place(finding) == ("empty_sequence", "/sequence")
-        assert finding.severity is Severity.WARNING
-
     def test_an_override_for_every_order_is_a_warning(self, file: Path) -> None:
         finding = only(file, overrides=[{"sequence": [ENTRY]}])
         assert (finding.code, finding.severity) == ("broad_override", Severity.WARNING)

@@ -220,6 +220,12 @@ def test_orders_are_resolved_under_the_version_that_they_were_accepted_with(case
     assert book.pinned("t", 8) is None
 
 
+def test_a_draft_without_any_plugin_is_warned_of(case: Case) -> None:
+    draft = case.book().draft("t", {"sequence": []})
+    assert [(one.code, one.path) for one in draft.findings] == [("empty_sequence", "/sequence")]
+    assert draft.usable.sequence == []
+
+
 def test_what_is_not_understood_changes_nothing(case: Case) -> None:
     book = case.book()
     for value in (None, b"", b"{}", b"\xff"):

@@ -71,9 +71,14 @@ def show(version: int | None, *, of_file: bool, document: bool, json_output: boo
 
 
 @config.command()
-def schema() -> None:
-    """Print the JSON Schema of configurations, for editors."""
-    click.echo(json.dumps(configuration_schema(Registry.found()), indent=2))
+@json_option
+def schema(*, json_output: bool) -> None:
+    """Print the JSON Schema of configurations, for editors; on one line with --json."""
+    found = configuration_schema(Registry.found())
+    if json_output:
+        emit(found)
+    else:
+        click.echo(json.dumps(found, indent=2))
 
 
 def _show_file(settings: Settings, *, json_output: bool) -> None:

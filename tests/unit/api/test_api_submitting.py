@@ -57,6 +57,7 @@ async def test_the_record_is_the_body_as_it_came_keyed_by_its_lane(world: Any, c
         "waybill-tenant": b"default",
         "waybill-actor": b"local",
         "traceparent": trace.encode(),
+        "waybill-config-version": b"7",
     }
 
 
