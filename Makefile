@@ -53,3 +53,5 @@ $(INSTALLED_DEV): $(INSTALLED)
 prism:
 	@if command -v npm >/dev/null; then sh scripts/prism.sh; \
 	else echo "No npm on PATH: Prism checks no requests (https://nodejs.org)." >&2; fi
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	echo "No Chromium on PATH: the console is not tried in a browser (apt-get install chromium)." >&2

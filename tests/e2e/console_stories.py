@@ -87,8 +87,12 @@ def _bulk(stack: Stack, order_id: str) -> str:
 
 
 def _endpoints(stack: Stack) -> None:
-    for description, path in (("Ledger " + EVIL, "/webhooks/ledger"), ("", "/nobody")):
-        body = {"url": stack.sandbox + path, "events": ["order.*"], "description": description}
+    for path, more in (
+        ("/webhooks/ledger", {"description": EVIL}),
+        ("/nobody", {}),
+        ("/webhooks/archive", {"enabled": False}),
+    ):
+        body = {"url": stack.sandbox + path, "events": ["order.*"], **more}
         answer = httpx.post(f"{stack.url}/api/webhook-endpoints", json=body)
         assert answer.status_code == 201, answer.text
 
