@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from projections.attention import causes
+from projections.comparing import table_hashes
 from projections.moments import microseconds
 from projections.orders import status_word
-from projections.comparing import table_hashes
 from projections.snapshots import Snapshots
 from projections.statistics import COUNTS
 from projections.store import Store
