@@ -16,7 +16,7 @@ COMMANDS = {
     "submit": ("orders", "Submit an order."),
     "preview": ("previewing", "Show what an order would do; nothing is written."),
     "order": ("orders", "Show one order: its steps, callouts and errors."),
-    "orders": ("orders", "List orders, the newest first."),
+    "orders": ("orders", "List orders, the newest first, or export them."),
     "subscriptions": ("subscriptions", "List subscriptions as their orders left them."),
     "subscription": ("subscriptions", "Show one subscription, its numbers and its orders."),
     "attention": ("standing", "List what needs a person, grouped by cause."),
