@@ -63,17 +63,19 @@ async def edit(visit: Visit) -> web.StreamResponse:
     """Checks, reviews or saves the draft, or opens the form of one entry; never loses the text."""
     form = await visit.form()
     sent = _sent(form)
-    match sent.do:
-        case "review":
-            return await _review(visit, sent, _last(form))
-        case "save":
-            return await _saved(visit, sent, form)
-        case "entry":
-            return await _entry_page(visit, sent, None, None)
-        case "remove" | "up" | "down":
-            return await _editor(visit, _rearranged(sent))
-        case _:
-            return await _editor(visit, sent)
+    try:
+        match sent.do:
+            case "review":
+                return await _review(visit, sent, _last(form))
+            case "save":
+                return await _saved(visit, sent, form)
+            case "entry":
+                return await _entry_page(visit, sent)
+            case "remove" | "up" | "down":
+                sent = _rearranged(sent)
+    except ApiProblem as problem:
+        return await _editor(visit, sent, problem)
+    return await _editor(visit, sent)
 
 
 async def edit_entry(visit: Visit) -> web.StreamResponse:
@@ -91,7 +93,10 @@ async def edit_entry(visit: Visit) -> web.StreamResponse:
     if sent.do == "plugin" and form.get("plugin", name) != name:
         kept = {name: value for name, value in entry.items() if name != "options"}
         return await _entry_page(visit, sent, {**kept, "name": form.get("plugin", "")})
-    document, entries, index = _found(sent)
+    try:
+        document, entries, index = _found(sent)
+    except ApiProblem as problem:
+        return await _editor(visit, sent, problem)
     if index is None:
         entries.append(entry)
     else:

@@ -41,7 +41,7 @@ async function check() {
     if (!response.ok || turn !== asked) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     if (turn !== asked) return;
-    for (const place of ["gutter", "state", "findings"]) {
+    for (const place of ["gutter", "state", "findings", "forms"]) {
       const fresh = page.getElementById(place);
       if (fresh) document.getElementById(place).replaceChildren(...fresh.childNodes);
     }
