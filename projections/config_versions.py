@@ -27,6 +27,9 @@ VERSIONS = Table(
 )
 """`at` in microseconds since 1970, `document` as JSON."""
 
+_HIGHEST = 2**31 - 1
+"""What the column can hold, and a configuration may say."""
+
 
 class ConfigVersions:
     """May be called from any thread; every call may wait for the database."""
@@ -57,6 +60,8 @@ class ConfigVersions:
 
     def version(self, tenant: str, version: int) -> Version | None:
         """That version of the tenant's configuration."""
+        if version > _HIGHEST:
+            return None
         query = select(VERSIONS).where(VERSIONS.c.tenant == tenant, VERSIONS.c.version == version)
         with self._store.reader.begin() as connection:
             row = connection.execute(query).one_or_none()
@@ -66,7 +71,7 @@ class ConfigVersions:
         """The versions below `before`, the newest first."""
         query = select(VERSIONS).where(VERSIONS.c.tenant == tenant)
         if before is not None:
-            query = query.where(VERSIONS.c.version < before)
+            query = query.where(VERSIONS.c.version < min(before, _HIGHEST))
         with self._store.reader.begin() as connection:
             rows = connection.execute(query.order_by(VERSIONS.c.version.desc()).limit(limit))
             return [_version(row) for row in rows]

@@ -51,4 +51,5 @@ def test_the_newest_come_first(versions: ConfigVersions) -> None:
     versions.record(replace(ONE, tenant="other", version=9))
     assert [one.version for one in versions.history("t", None, 2)] == [4, 2]
     assert [one.version for one in versions.history("t", 2, 9)] == [1]
+    assert len(versions.history("t", 9_999_999_999, 9)) == 3
     assert [versions.highest(tenant) for tenant in ("t", "other", "nobody")] == [4, 9, 0]

@@ -17,8 +17,14 @@ COMMANDS = {
     "preview": ("previewing", "Show what an order would do; nothing is written."),
     "order": ("orders", "Show one order: its steps, callouts and errors."),
     "orders": ("orders", "List orders, the newest first, or export them."),
-    "subscriptions": ("subscriptions", "List subscriptions as their orders left them, the newest first."),
-    "subscription": ("subscriptions", "Show one subscription: what it is made of, its numbers and its orders."),
+    "subscriptions": (
+        "subscriptions",
+        "List subscriptions as their orders left them, the newest first.",
+    ),
+    "subscription": (
+        "subscriptions",
+        "Show one subscription: what it is made of, its numbers and its orders.",
+    ),
     "attention": ("standing", "List what needs a person, grouped by cause."),
     "retry": ("operating", "Try the failed step again."),
     "skip": ("operating", "Go on without the step."),
@@ -34,7 +40,10 @@ COMMANDS = {
     "stage": ("standing", "Hold a stage, or release it."),
     "webhook": ("webhook", "Webhook endpoints, and what was sent to them."),
     "statistics": ("statistics", "Show counts, rates, durations and causes of errors."),
-    "lag": ("statistics", "Show how far every reader of a topic is, and how long records wait for it."),
+    "lag": (
+        "statistics",
+        "Show how far every reader of a topic is, and how long records wait for it.",
+    ),
     "audit": ("audit", "List who did what and why, the newest first."),
     "rejected": ("rejected", "See what was not taken and why, and send it again."),
     "config": ("configuration", "See, check and change the configuration, version by version."),
