@@ -73,6 +73,8 @@ async def edit(visit: Visit) -> web.StreamResponse:
                 return await _entry_page(visit, sent)
             case "remove" | "up" | "down":
                 sent = _rearranged(sent)
+            case _:
+                pass  # the draft is shown with its findings
     except ApiProblem as problem:
         return await _editor(visit, sent, problem)
     return await _editor(visit, sent)
