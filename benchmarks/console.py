@@ -143,13 +143,13 @@ def _among_many(
                 f"{name:12}{one['kilobytes']:8.1f}{one['requests']:10.0f}"
                 f"{one['painted_ms']:12.0f}{one['interactive_ms']:16.0f}"
             )
-    if "lighthouse" in wanted:
-        figures["lighthouse"] = _lighthouse(stack.url, pages)
     if "retry" in wanted:
         figures["retry"] = _retried(browser, stack, order_id)
         print()
         for name, seconds in figures["retry"].items():
             print(f"{name:44}{seconds:8.2f} s")
+    if "lighthouse" in wanted:
+        figures["lighthouse"] = _lighthouse(stack.url, pages)
     return figures
 
 
