@@ -93,3 +93,19 @@ def test_an_error_ends_the_command_with_1_and_json_holds_every_check(
     assert told["configuration"]["status"] == "error"
     assert told["configuration"]["findings"][0]["line"] == 1
     assert told["python"]["status"] == "ok"
+
+
+def test_partners_that_are_not_reached_are_said_once_with_all_their_connections(
+    environ: Environ, tmp_path: Path
+) -> None:
+    one = {"base_url": f"http://127.0.0.1:{free_port()}"}
+    path = tmp_path / "connections.json"
+    named = {"zuora": one, "stripe": {**one, "base_url": f"{one['base_url']}/stripe"}}
+    path.write_text(json.dumps({"default": {"production": named, "test": {"zuora": one}}}))
+    found = checks({**environ, "WAYBILL_CONNECTIONS": str(path)})["connections"]
+    assert codes(found) == ["partner_unreachable"]
+    assert found.severity is Severity.WARNING
+    assert "default/production/stripe, default/production/zuora, default/test/zuora" in (
+        found.findings[0].message
+    )
+    assert found.detail == "3 to partners, 0 without findings"
