@@ -3,7 +3,7 @@
 const CHORD_MS = 1500;
 const OFF = "waybill.keys.off";
 
-let going = 0;
+let going = -Infinity;
 
 export function listen() {
   const help = document.getElementById("keys");
@@ -31,7 +31,7 @@ function isTyping(target) {
 
 function press(key, help) {
   if (performance.now() - going < CHORD_MS) {
-    going = 0;
+    going = -Infinity;
     const link = document.querySelector(`[data-go="${CSS.escape(key)}"]`);
     link?.click();
     return Boolean(link);
