@@ -108,7 +108,8 @@ def _tell_rebuilt(done: Rebuilt, seconds: float, *, json_output: bool) -> None:
         return
     Console(highlight=False).print(
         f"{done.records:,} events in {seconds:.1f} s ({rate:,.0f}/s), {done.proven:,} orders "
-        "folded anew to prove them; the new views are in use."
+        "folded anew to prove them; the new views are in use.",
+        soft_wrap=True,
     )
 
 
