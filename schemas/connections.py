@@ -91,7 +91,7 @@ class Limits(_Part):
     connect_s: float = Field(default=5.0, gt=0, le=45)
     read_s: float = Field(default=30.0, gt=0, le=45)
     rate: Rate | None = None
-    breaker: BreakerLimits | None = BreakerLimits()
+    breaker: BreakerLimits | None = Field(default_factory=BreakerLimits)
 
 
 class Connection(_Part):
