@@ -22,7 +22,8 @@ def key(tenant: str, *scopes: Scope, **more: Any) -> tuple[dict[str, str], ApiKe
 def path_of(route: Any, order_id: str = "order-" + "0" * 32) -> str:
     path = str(route.path).replace("{id}", order_id)
     path = path.replace("{service}/{path_type}", "limio/orders")
-    return path.replace("{stage}", "zuora@rest.example")
+    path = path.replace("{reference}", "SUB-1").replace("{name}", "zuora")
+    return path.replace("{version}", "1").replace("{stage}", "zuora@rest.example")
 
 
 async def status(client: Any, route: Any, headers: dict[str, str]) -> int:
