@@ -57,6 +57,20 @@ async def made(api: Api) -> str:
     return found[0]
 
 
+async def audited(api: Api, name: str) -> None:
+    _, kept = await api.ask("GET", f"/api/audit?subject={name}")
+    # All of one moment: the test's clock stands.
+    entries = {(one["action"], one["outcome"], one["reason"]): one for one in kept["items"]}
+    assert entries.keys() == {
+        ("deleted", "done", "closed"),
+        ("changed", "refused", "moved"),
+        ("changed", "done", "moved"),
+        ("created", "done", None),
+    }
+    done = entries["changed", "done", "moved"]
+    assert done["details"] == {"members": ["description", "headers"]}
+
+
 async def test_an_endpoint_is_made_changed_and_deleted(api: Api) -> None:
     assert "No endpoints" in await page(api, "/webhooks")
     wrong = await sent(api, "/webhooks/new", **{**FIELDS, "url": "http://10.0.0.1/"})
@@ -81,17 +95,7 @@ async def test_an_endpoint_is_made_changed_and_deleted(api: Api) -> None:
     gone = await sent(api, f"/webhooks/{name}/delete", revision="2", reason="closed", do="send")
     assert (gone.status, gone.headers["Location"]) == (303, "/webhooks")
     assert (await api.ask("GET", f"/api/webhook-endpoints/{name}"))[0] == 404
-    _, kept = await api.ask("GET", f"/api/audit?subject={name}")
-    # All of one moment: the test's clock stands.
-    entries = {(one["action"], one["outcome"], one["reason"]): one for one in kept["items"]}
-    assert entries.keys() == {
-        ("deleted", "done", "closed"),
-        ("changed", "refused", "moved"),
-        ("changed", "done", "moved"),
-        ("created", "done", None),
-    }
-    done = entries["changed", "done", "moved"]
-    assert done["details"] == {"members": ["description", "headers"]}
+    await audited(api, name)
 
 
 async def test_a_secret_is_replaced_and_shown_once(api: Api) -> None:
