@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
 
 from streams.kafka.reader import Records
 
@@ -35,9 +35,17 @@ class Inbox(Generic[Owner]):
 
     async def take(self, most: int) -> list[tuple[Owner, Records]]:
         """At most so many records, once there are any."""
+        await self.filled()
+        return self.taken(most)
+
+    async def filled(self) -> None:
+        """Returns once there are any."""
         while not self._chunks:
             self._arrived.clear()
             await self._arrived.wait()
+
+    def taken(self, most: int) -> list[tuple[Owner, Records]]:
+        """At most so many records of those that are there."""
         taken: list[tuple[Owner, Records]] = []
         while self._chunks and most > 0:
             owner, records = self._chunks.popleft()
@@ -53,6 +61,14 @@ class Inbox(Generic[Owner]):
         """Forgets everything."""
         self._chunks.clear()
         self._waiting = 0
+
+
+def by_owner(taken: Iterable[tuple[Owner, Records]]) -> dict[Owner, list[Any]]:
+    """The records of each owner in one list, in the order they came."""
+    found: dict[Owner, list[Any]] = {}
+    for owner, records in taken:
+        found.setdefault(owner, []).extend(records)
+    return found
 
 
 async def until_loop_is_free(monotonic: Callable[[], float]) -> None:

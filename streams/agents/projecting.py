@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from itertools import chain
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from projections.store import StoreError
 from streams.agents.fate import LONGEST_PAUSE_S, Fatal, StoreCalls, guarded
+from streams.agents.inbox import Inbox, by_owner
 from streams.agents.projector import (
     AnotherProjectorError,
     Projector,
@@ -43,9 +43,7 @@ class ProjectingReader:
         self._applied: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self._placed = False
-        self._inbox: dict[int, list[Records]] = {}
-        self._waiting = 0
-        self._arrived = asyncio.Event()
+        self._inbox: Inbox[int] = Inbox(INBOX_RECORDS)
         self._at_work = asyncio.Lock()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -76,19 +74,17 @@ class ProjectingReader:
 
     def revoked(self) -> None:
         """Forgets what was read and not applied."""
-        self._inbox, self._waiting = {}, 0
+        self._inbox.clear()
         self._applied, self._ends, self._placed = {}, {}, False
 
     @property
     def has_room(self) -> bool:
         """Whether it keeps up."""
-        return self._waiting < INBOX_RECORDS
+        return self._inbox.has_room
 
     def take(self, partition: int, records: Records) -> None:
         """Takes records, to be applied soon."""
-        self._inbox.setdefault(partition, []).append(records)
-        self._waiting += len(records)
-        self._arrived.set()
+        self._inbox.put(partition, records)
 
     def committable(self, partition: int) -> int | None:
         """What the store has; only of interest to those who watch the group's lag."""
@@ -97,26 +93,18 @@ class ProjectingReader:
     async def _loop(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._inbox:
-                next_at = loop.time() + GATHER_S
-                async with self._at_work:
-                    await self._apply(self._take())
-                await asyncio.sleep(max(BREATH_S, next_at - loop.time()))
+            await self._inbox.filled()
+            next_at = loop.time() + GATHER_S
+            async with self._at_work:
+                # Not before: what was read of a partition before it went and came is forgotten.
+                await self._apply(self._taken())
+            await asyncio.sleep(max(BREATH_S, next_at - loop.time()))
 
-    def _take(self) -> dict[int, list[Record]]:
-        taken: dict[int, list[Record]] = {}
-        room = AT_ONCE
-        for partition in list(self._inbox):
-            chunks = self._inbox.pop(partition)
-            records = [Record(r.offset, r.value, r.timestamp) for r in chain.from_iterable(chunks)]
-            taken[partition] = records
-            self._waiting -= len(records)
-            room -= len(records)
-            if room <= 0:
-                break
-        return taken
+    def _taken(self) -> dict[int, list[Record]]:
+        return {
+            partition: [Record(r.offset, r.value, r.timestamp) for r in records]
+            for partition, records in by_owner(self._inbox.taken(AT_ONCE)).items()
+        }
 
     async def _apply(self, taken: Mapping[int, list[Record]]) -> None:
         """Returns once what is still ours of it is in the store.

@@ -5,13 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from projections.moments import microseconds
 from projections.webhooks.queue import Arrivals, DeliveryQueue
 from streams.agents.fate import LONGEST_PAUSE_S, Fatal, StoreCalls, guarded
+from streams.agents.inbox import Inbox, by_owner
 from streams.agents.webhooks.dispatcher import Dispatcher
 from streams.agents.webhooks.making import Maker
 from streams.kafka.reader import Record, Records
@@ -51,9 +51,7 @@ class UpdateReader:
         self._positions: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self._placed = False
-        self._inbox: dict[int, list[Records]] = {}
-        self._waiting = 0
-        self._arrived = asyncio.Event()
+        self._inbox: Inbox[int] = Inbox(INBOX_RECORDS)
         self._at_work = asyncio.Lock()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -89,20 +87,18 @@ class UpdateReader:
 
     def revoked(self) -> None:
         """Forgets what was read and not queued, and sends nothing more."""
-        self._inbox, self._waiting = {}, 0
+        self._inbox.clear()
         self._positions, self._ends, self._placed = {}, {}, False
         self._inlet.dispatcher.own(())
 
     @property
     def has_room(self) -> bool:
         """Whether it keeps up."""
-        return self._waiting < INBOX_RECORDS
+        return self._inbox.has_room
 
     def take(self, partition: int, records: Records) -> None:
         """Takes records, to be queued soon."""
-        self._inbox.setdefault(partition, []).append(records)
-        self._waiting += len(records)
-        self._arrived.set()
+        self._inbox.put(partition, records)
 
     def committable(self, partition: int) -> int | None:
         """What the store has; only of interest to those who watch the group's lag."""
@@ -111,27 +107,11 @@ class UpdateReader:
 
     async def _loop(self) -> None:
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._inbox:
-                async with self._at_work:
-                    await self._queue(self._take())
-                await asyncio.sleep(GATHER_S)
-
-    def _take(self) -> dict[int, list[Record]]:
-        taken: dict[int, list[Record]] = {}
-        room = AT_ONCE
-        for partition in list(self._inbox):
-            records = list(chain.from_iterable(self._inbox.pop(partition)))
-            if len(records) > room:
-                self._inbox[partition] = [records[room:]]
-                records = records[:room]
-            taken[partition] = records
-            self._waiting -= len(records)
-            room -= len(records)
-            if room <= 0:
-                break
-        return taken
+            await self._inbox.filled()
+            async with self._at_work:
+                # Not before: what was read of a partition before it went and came is forgotten.
+                await self._queue(by_owner(self._inbox.taken(AT_ONCE)))
+            await asyncio.sleep(GATHER_S)
 
     async def _queue(self, taken: Mapping[int, list[Record]]) -> None:
         """Returns once what is still ours of it is in the store.
