@@ -120,7 +120,6 @@ async def _shown(
             problem = found
     return visit.page(
         "order_act.html",
-        status=200 if problem is None else problem.kind.status,
         order=order,
         kind=kind.value,
         words=WORDS,

@@ -80,7 +80,6 @@ async def _preview(
     ]
     return visit.page(
         "orders_bulk.html",
-        status=200 if problem is None else problem.kind.status,
         problem=problem,
         command=plain["command"],
         words=WORDS,

@@ -162,7 +162,6 @@ async def _rollback_page(
     draft = visit.services.configurations.draft(visit.tenant, older.document)
     return visit.page(
         "configuration_rollback.html",
-        status=200 if problem is None else problem.kind.status,
         older=older,
         in_use=in_use,
         found=differences(in_use, older.document),

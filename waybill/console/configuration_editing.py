@@ -123,7 +123,6 @@ async def _editor(
             marks[finding.line] = finding.severity.value
     return visit.page(
         "configuration_edit.html",
-        status=200 if problem is None else problem.kind.status,
         sent=sent,
         findings=draft.findings,
         wrong=len(errors(draft.findings)),
@@ -153,7 +152,6 @@ async def _review(
         findings = plan["findings"]
     return visit.page(
         "configuration_review.html",
-        status=200 if problem is None else problem.kind.status,
         sent=sent,
         in_use=in_use,
         found=differences(in_use, draft.document),
@@ -203,7 +201,6 @@ async def _entry_form(
 ) -> web.StreamResponse:
     return visit.page(
         "configuration_entry.html",
-        status=200 if problem is None else problem.kind.status,
         sent=sent,
         name=name,
         names=sorted(visit.services.configurations.drafting.catalogue.names()),

@@ -26,7 +26,7 @@ def _read(given: Any, day: timedelta) -> Any:
             return datetime.fromisoformat(f"{given}T00:00:00Z") + day
         except (ValueError, OverflowError):
             return given  # which is no moment, and is refused as such
-    return f"{given}:00Z" if _MINUTE.fullmatch(given) else given
+    return datetime.fromisoformat(f"{given}:00Z" if _MINUTE.fullmatch(given) else given)
 
 
 FromDay: TypeAlias = Annotated[AwareDatetime, BeforeValidator(_begun)]

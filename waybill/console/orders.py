@@ -1,11 +1,9 @@
 """`/orders`: search and filters in the address, a live list, and the choice of orders to act on."""
 
 import re
-from datetime import datetime, timedelta
-from typing import Annotated, Any, TypeAlias
 
 from aiohttp import web
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import Field
 
 from projections.attention import DEFERRED, PAUSED
 from schemas.commands import CommandKind
@@ -14,6 +12,7 @@ from waybill.api import orders as rest
 from waybill.api.principal import Scope
 from waybill.api.shapes import OrdersQuery, Status
 from waybill.api.tokens import ORDER_ID
+from waybill.console.days import FromDay, ToDay
 from waybill.console.pages import Page, Visit
 
 FOR_MANY = (
@@ -48,36 +47,13 @@ _CHIPS = {
 }
 """Filters that links set; shown so that they can be taken away."""
 _MORE = ("order_type", "stage", "mode", "error_code", "from", "to")
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_MINUTE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
-
-
-def _begun(given: Any) -> Any:
-    return _read(given, timedelta(0))
-
-
-def _over(given: Any) -> Any:
-    return _read(given, timedelta(days=1))
-
-
-def _read(given: Any, day: timedelta) -> Any:
-    """A day or a minute as a browser's field gives it, in UTC; `day` is added to a day."""
-    if not isinstance(given, str):
-        return given
-    if _DAY.fullmatch(given):
-        return datetime.fromisoformat(f"{given}T00:00:00Z") + day
-    return datetime.fromisoformat(f"{given}:00Z" if _MINUTE.fullmatch(given) else given)
-
-
-_From: TypeAlias = Annotated[AwareDatetime, BeforeValidator(_begun)]
-_To: TypeAlias = Annotated[AwareDatetime, BeforeValidator(_over)]
 
 
 class OrdersPageQuery(OrdersQuery):
     """As REST has it; `from` and `to` may be days, the last one included."""
 
-    from_: _From | None = Field(default=None, alias="from")
-    to: _To | None = None
+    from_: FromDay | None = Field(default=None, alias="from")
+    to: ToDay | None = None
 
 
 async def orders(visit: Visit) -> web.StreamResponse:

@@ -175,12 +175,18 @@ class Visit:
         self,
         template: str,
         *,
-        status: int = 200,
+        status: int | None = None,
+        problem: ApiProblem | None = None,
         live: str | None = None,
         refresh: int | None = None,
         **values: Any,
     ) -> web.Response:
-        """The rendered template. `live`: the query of the stream of events that renews it."""
+        """The rendered template. `live`: the query of the stream of events that renews it.
+
+        Where `status` does not say otherwise, it is the problem's, and 200 without one.
+        """
+        if status is None:
+            status = 200 if problem is None else problem.kind.status
         if self.request.method != "GET":
             live = refresh = None  # what answers a form has no address to be asked for again
         told = None if self.is_fragment else self.request.cookies.get(TOLD)
@@ -188,6 +194,7 @@ class Visit:
             template,
             {
                 **values,
+                "problem": problem,
                 "visit": self,
                 "live": live,
                 "refresh": refresh,

@@ -89,7 +89,12 @@ async def selected(visit: Visit) -> web.StreamResponse:
         else:
             results = [await _sent(visit, name, body) for name in names]
     return visit.page(
-        "rejected_selected.html", names=names, reason=reason, problem=problem, results=results
+        "rejected_selected.html",
+        status=200,
+        names=names,
+        reason=reason,
+        problem=problem,
+        results=results,
     )
 
 
@@ -122,7 +127,6 @@ async def _shown(
     text = (given or {}).get("content") or (content["text"] if content else None)
     return visit.page(
         "rejected_record.html",
-        status=200 if problem is None else problem.kind.status,
         record=view,
         text=text,
         editable=view["editable"]

@@ -17,7 +17,7 @@ async def login_form(visit: Visit) -> web.StreamResponse:
     to = own_path(visit.request.query.get("next", "/"))
     if not visit.services.gate.asks_for_keys:
         return visit.see("/")
-    return visit.page("login.html", next=to, problem=None)
+    return visit.page("login.html", next=to)
 
 
 async def login(visit: Visit) -> web.StreamResponse:
@@ -29,7 +29,7 @@ async def login(visit: Visit) -> web.StreamResponse:
         _check_encryption(visit, is_local=is_local)
         cookie = visit.services.gate.session(form.get("key", ""))
     except ApiProblem as problem:
-        return visit.page("login.html", status=problem.kind.status, next=to, problem=problem)
+        return visit.page("login.html", next=to, problem=problem)
     response = visit.see(to)
     response.set_cookie(
         COOKIE,

@@ -55,7 +55,6 @@ async def _asked(
     live = [one["live"] for one in concerned if one["live"]]
     return visit.page(
         "stage_act.html",
-        status=200 if problem is None else problem.kind.status,
         wanted=wanted,
         stage=stage,
         reason=reason,

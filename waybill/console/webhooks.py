@@ -178,7 +178,6 @@ async def _asked(
             problem = wrong
     return visit.page(
         "webhook_act.html",
-        status=200 if problem is None else problem.kind.status,
         action=action,
         words=ACTIONS[action][0],
         endpoint=found,
@@ -197,7 +196,6 @@ def _form(
 ) -> web.StreamResponse:
     return visit.page(
         "webhook_form.html",
-        status=200 if problem is None else problem.kind.status,
         endpoint=found,
         given=given,
         problem=problem,
