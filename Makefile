@@ -51,7 +51,7 @@ $(INSTALLED_DEV): $(INSTALLED)
 
 # Checks our requests against the partners' OpenAPI documents; the one thing that needs Node.js.
 prism:
-	@if command -v npm >/dev/null; then sh scripts/prism.sh; \
+	@if command -v npm >/dev/null; then sh scripts/npm.sh prism; \
 	else echo "No npm on PATH: Prism checks no requests (https://nodejs.org)." >&2; fi
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
 	echo "No Chromium on PATH: the console is not tried in a browser (apt-get install chromium)." >&2

@@ -55,7 +55,7 @@ def missing() -> str | None:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """One that runs, without a window; axe-core is installed."""
-    subprocess.run([str(ROOT / "scripts" / "axe.sh")], check=True, timeout=300)
+    subprocess.run([str(ROOT / "scripts" / "npm.sh"), "axe"], check=True, timeout=300)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable(), args=["--no-sandbox", "--disable-gpu"]

@@ -193,7 +193,7 @@ def _clicked(page: Page, what: str, then: str) -> None:
 
 
 def _lighthouse(base: str, pages: Mapping[str, str]) -> dict[str, Any]:
-    subprocess.run([str(ROOT / "scripts" / "lighthouse.sh")], check=True, timeout=600)
+    subprocess.run([str(ROOT / "scripts" / "npm.sh"), "lighthouse"], check=True, timeout=600)
     figures: dict[str, Any] = {}
     for name, path in pages.items():
         for form in ("phone", "desk"):

@@ -41,7 +41,7 @@ def missing() -> str | None:
 @contextmanager
 def running_prisms(folder: Path) -> Iterator[Mapping[str, httpx.Client]]:
     """A client for each partner's mock; both start at once, because each takes some seconds."""
-    subprocess.run([str(ROOT / "scripts" / "prism.sh")], check=True, timeout=300)
+    subprocess.run([str(ROOT / "scripts" / "npm.sh"), "prism"], check=True, timeout=300)
     running = {name: _started(spec, folder / name) for name, spec in SPECS.items()}
     try:
         for name, (process, port) in running.items():

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def verify() -> Verify:
-    subprocess.run([str(ROOT / "scripts" / "standard-webhooks.sh")], check=True, timeout=300)
+    subprocess.run([str(ROOT / "scripts" / "npm.sh"), "standard-webhooks"], check=True, timeout=300)
 
     def ask(secret: str, headers: Mapping[str, str], body: bytes) -> str:
         case = {"secret": secret, "headers": headers, "body": base64.b64encode(body).decode()}
