@@ -71,15 +71,17 @@ class Bench:
         self.jitter = 0.5
         self.idempotency = Idempotency.NATIVE
         self.connection = Connection(base_url="https://partner.test", limits=Limits(**limits))
-        named = {"acme": self.connection}
         transport = Transport(_Wire(self._answer))
         self.performer = Performer(transport, SecretValues({}), self.now, clock)
-        connections = Connections({"default": {"production": named}})
-        self.stages = Stages(
+        self.stages = self.staged({"acme": self.connection}, _NoVault())
+
+    def staged(self, named: dict[str, Connection], vault: Any) -> Stages:
+        """Stages of this bench's plugins over these connections."""
+        return Stages(
             Equipment(
-                addressing=Addressing(self, connections),
+                addressing=Addressing(self, Connections({"default": {"production": named}})),
                 performer=self.performer,
-                keys=KeyRing(_NoVault(), StoreCalls(local=True)),
+                keys=KeyRing(vault, StoreCalls(local=True)),
                 now=self.now,
                 monotonic=clock,
                 random_bytes=bytes,

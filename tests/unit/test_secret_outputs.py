@@ -6,18 +6,13 @@ from typing import Any
 import httpx
 import orjson
 
-from plugins.addressing import Addressing
 from plugins.api import Connector, Done, Idempotency, Manifest, NoOptions, Request, Step
 from plugins.registry import Registry
-from schemas.connections import Connections
 from schemas.events import StepSucceeded
-from streams.agents.fate import StoreCalls
-from streams.agents.keyring import KeyRing
-from streams.agents.stages import Equipment, Stages
 from streams.core.sealing import DataKey, unseal
 from tests.facts import accepted, given, then
 from tests.unit.staging import Bench, a_step, an_order
-from tests.unit.virtual import clock, virtually
+from tests.unit.virtual import virtually
 
 KEY = DataKey(id="key-1", subject="order-1", secret=b"s" * 32)
 REPLY = {"id": "A-1", "token": "tok-7Hq2xYz", "email": "ada@example.org", "body": {"id": "A-1"}}
@@ -47,18 +42,7 @@ class Secretive(Bench):
     def __init__(self) -> None:
         super().__init__(httpx.Response(200, json=REPLY))
         named = {"acme": self.connection, "spender": self.connection}
-        connections = Connections({"default": {"production": named}})
-        self.stages = Stages(
-            Equipment(
-                addressing=Addressing(self, connections),
-                performer=self.performer,
-                keys=KeyRing(Safe(), StoreCalls(local=True)),
-                now=self.now,
-                monotonic=clock,
-                random_bytes=bytes,
-                jitter=lambda: self.jitter,
-            )
-        )
+        self.stages = self.staged(named, Safe())
 
     def get(self, name: str) -> Connector:
         manifest = Manifest(
