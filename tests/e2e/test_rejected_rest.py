@@ -19,7 +19,7 @@ from streams.agents.rejections import Refused, Rejections
 from streams.core.sealing import TenantKeys
 from streams.kafka.admin import Cluster
 from streams.topics import Topics
-from tests.unit.api.conftest import World
+from tests.unit.api.conftest import World, ticking
 from waybill import rejected_pages
 from waybill.api import build_api
 from waybill.api.producing import KafkaProducing
@@ -141,7 +141,7 @@ async def place(kafka: str, module_topics: Topics, tmp_path: Path) -> AsyncItera
     world, topics = World(f"sqlite:///{tmp_path / 'waybill.sqlite'}"), module_topics
     cluster, producing = Cluster(kafka), KafkaProducing(Cluster(kafka), topics)
     records = RejectedRecords(cluster, topics.orders_rejected, world.tenant_keys)
-    services = replace(world.services(topics), kafka=producing, rejected=records)
+    services = replace(world.services(topics), kafka=producing, rejected=records, now=ticking())
     producing.start()
     producer = AIOKafkaProducer(bootstrap_servers=kafka)
     async with AsyncExitStack() as stack:

@@ -1,9 +1,10 @@
 """APIs in this process, on a real Kafka and a real store: as many as a test of webhooks needs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import pytest
@@ -15,7 +16,7 @@ from streams.agents.webhooks.endpoints import EndpointBook
 from streams.core.webhooks.egress import AllowList
 from streams.kafka.admin import Cluster
 from streams.topics import Topics
-from tests.unit.api.conftest import World
+from tests.unit.api.conftest import NOW, World
 from waybill.api import build_api
 from waybill.api.app import Addition
 from waybill.api.producing import KafkaProducing
@@ -68,12 +69,15 @@ class Apis:
     world: World
     stack: AsyncExitStack
 
-    async def start(self, add: Addition | None = None) -> Api:
+    async def start(
+        self, add: Addition | None = None, now: Callable[[], datetime] = lambda: NOW
+    ) -> Api:
         """One that has read all endpoints; `add` puts more beside it."""
         book = EndpointBook(self.cluster, self.topics.webhook_endpoints, self.world.tenant_keys)
         producing = KafkaProducing(self.cluster, self.topics)
         services = replace(
             self.world.services(self.topics),
+            now=now,
             kafka=producing,
             webhooks=WebhookServices(
                 endpoints=book,

@@ -39,7 +39,9 @@ VALUES = nested(LEAVES)
 # Values long and odd enough to be found nowhere by chance.
 PERSONAL = st.text("PQRSTUVWXYZ", min_size=24, max_size=24)
 DOCUMENTS = st.dictionaries(NAMES, VALUES, max_size=4)
-SECRETS = st.dictionaries(st.sampled_from(SECTIONS), nested(PERSONAL), max_size=len(SECTIONS))
+SECTION = st.dictionaries(NAMES, nested(PERSONAL), max_size=4)
+"""Intake takes no section that is not an object."""
+SECRETS = st.dictionaries(st.sampled_from(SECTIONS), SECTION, max_size=len(SECTIONS))
 
 
 def leaves(value: Any) -> list[str]:

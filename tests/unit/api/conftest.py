@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,12 @@ class Lags:
             raise LagUnknownError("TimeoutError")
         self.asked = list(readers)
         return {reader.name: self.answers.get(reader.name, []) for reader in readers}
+
+
+def ticking() -> Callable[[], datetime]:
+    """A clock that gives no moment twice, for what is told in the order in which it came."""
+    ticks = count()
+    return lambda: NOW + timedelta(microseconds=next(ticks))
 
 
 class World:
