@@ -1,6 +1,7 @@
 """What the API asks of the store; every lookup is by tenant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, func, select
@@ -53,9 +54,12 @@ class Queries:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def applied(self) -> dict[int, int]:
-        """The last applied offset by partition: what every answer of the API carries."""
-        return self._store.applied()
+    def one_moment(self) -> AbstractContextManager[Mapping[int, int]]:
+        """The last applied offset by partition, which every answer of the API carries.
+
+        All that this thread asks meanwhile is answered as of then.
+        """
+        return self._store.one_moment()
 
     def folded(self, tenant: str, order_id: str, as_of: AsOf | None = None) -> Order | None:
         """The order as it is, or was, folded, with its sealed parts; None where there is none."""

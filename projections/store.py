@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from sqlite3 import OperationalError
+from threading import local
 from time import sleep
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import (
     Column,
@@ -119,6 +120,14 @@ class Birth:
     partitioner: str
 
 
+class _Moment(NamedTuple):
+    """A transaction that only reads, and what the pointer says in it."""
+
+    connection: Connection
+    set_id: int
+    shape: str
+
+
 class Store:
     """One database: `writer` for transactions that write, `reader` for those that only read.
 
@@ -134,6 +143,7 @@ class Store:
         self.durable = durable
         self.has_one_writer = shared and writer.dialect.name == "sqlite"
         """Whether a transaction that writes keeps all others from writing."""
+        self._held = local()
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -176,8 +186,23 @@ class Store:
             return current_set(connection)
 
     @contextmanager
+    def one_moment(self) -> Iterator[dict[int, int]]:
+        """The last applied offset by partition; all that this thread reads meanwhile is as old."""
+        with self.reader.begin() as connection:
+            rows = connection.execute(_MOMENT).all()
+            self._held.moment = _Moment(connection, rows[0].id, rows[0].shape)
+            try:
+                yield {row.partition: row.offset for row in rows if row.partition is not None}
+            finally:
+                del self._held.moment
+
+    @contextmanager
     def reading(self) -> Iterator[tuple[Connection, ViewSet]]:
         """One consistent look at the current set. `StoreError` where its shape is an old one."""
+        held: _Moment | None = getattr(self._held, "moment", None)
+        if held is not None:
+            yield held.connection, _usable(held.set_id, held.shape)
+            return
         with self.reader.begin() as connection:
             yield connection, usable_set(connection)
 
@@ -216,17 +241,26 @@ def current_set(connection: Connection) -> int:
 
 def usable_set(connection: Connection) -> ViewSet:
     """The current set; `StoreError` where this version gives its tables another shape."""
-    row = connection.execute(_CURRENT_SHAPE).one()
-    if row.shape != shape():
+    return _usable(*connection.execute(_CURRENT_SHAPE).one())
+
+
+def _usable(set_id: int, its_shape: str) -> ViewSet:
+    if its_shape != shape():
         raise StoreError(
             "views_outdated",
             "The views were filled by another version of Waybill. Run `waybill rebuild`.",
         )
-    return view_set(row.id)
+    return view_set(set_id)
 
 
 _CURRENT = select(SETS.c.id).where(SETS.c.current == 1)
 _CURRENT_SHAPE = select(SETS.c.id, SETS.c.shape).where(SETS.c.current == 1)
+_MOMENT = (
+    select(SETS.c.id, SETS.c.shape, APPLIED.c.partition, APPLIED.c.offset)
+    .select_from(SETS.outerjoin(APPLIED, APPLIED.c.set_id == SETS.c.id))
+    .where(SETS.c.current == 1)
+    .order_by(APPLIED.c.partition)
+)
 
 
 def hold_pointer(connection: Connection, *, to_move: bool) -> None:

@@ -50,6 +50,23 @@ def project(store: Store, history: History, size: int = 11) -> Projector:
     return projector
 
 
+def test_what_is_asked_in_one_moment_is_of_that_moment(store: Store, history: History) -> None:
+    projector = Projector(store)
+    projector.assign(history.log)
+    queries, partition = Queries(store), min(history.log)
+    records = history.log[partition]
+    projector.apply(partition, records[:5])
+    tenants = {order.tenant for order in history.orders.values()}
+    with queries.one_moment() as applied:
+        shown = [queries.status_counts(tenant) for tenant in tenants]
+        projector.apply(partition, records[5:])
+        assert [queries.status_counts(tenant) for tenant in tenants] == shown
+        assert applied[partition] == 4
+    assert [queries.status_counts(tenant) for tenant in tenants] != shown
+    with queries.one_moment() as applied:
+        assert applied[partition] == len(records) - 1
+
+
 def test_orders_are_found_by_their_tenant_only(store: Store, history: History) -> None:
     project(store, history)
     queries = Queries(store)

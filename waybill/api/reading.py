@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -40,8 +41,8 @@ class Standing(NamedTuple):
 class Reading(Protocol):
     """What the API asks the store; blocking, from several threads at once."""
 
-    def applied(self) -> Mapping[int, int]:
-        """The last applied offset of each partition."""
+    def one_moment(self) -> AbstractContextManager[Mapping[int, int]]:
+        """The last applied offset of each partition; what this thread asks meanwhile is as old."""
 
     def order(self, tenant: str, order_id: str) -> Mapping[str, Any] | None:
         """One order, or None where the tenant has none of that id."""
@@ -196,9 +197,8 @@ class Reader:
         _BEGUN.set(None)
 
     def _both(self, question: Callable[[Reading], _T]) -> tuple[Mapping[int, int], _T]:
-        # The vector first: what is applied in between makes the answer newer, never older.
-        applied = self._reading.applied()
-        return applied, question(self._reading)
+        with self._reading.one_moment() as applied:
+            return applied, question(self._reading)
 
     def close(self) -> None:
         """Lets the threads go."""

@@ -27,8 +27,8 @@ class Counted:
         self._reading = reading
         self.looks = 0
 
-    def applied(self) -> Any:
-        return self._reading.applied()
+    def one_moment(self) -> Any:
+        return self._reading.one_moment()
 
     def happened(self, *asked: Any) -> Any:
         self.looks += 1
