@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import itertools
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -25,6 +26,10 @@ from waybill.embedded.broker import EmbeddedBroker
 from waybill.settings import Settings
 
 T = TypeVar("T")
+
+# Many tests start processes of ours: each would compile all modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def _settings() -> Settings:
