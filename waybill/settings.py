@@ -1,6 +1,7 @@
 """What the environment says, read once and checked; the only reader of the environment."""
 
 import difflib
+import importlib
 import os
 import re
 from collections.abc import Mapping
@@ -9,9 +10,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 from urllib.parse import urlsplit
-
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from streams.core.webhooks.egress import AllowList
 from streams.kafka.security import MECHANISMS, PROTOCOLS, KafkaSecurity
@@ -245,10 +243,13 @@ def _bootstrap(values: Mapping[str, str]) -> str | None:
 
 
 def _database(values: Mapping[str, str], data: Path) -> str:
-    text = values.get("WAYBILL_DATABASE", f"sqlite:///{data / 'waybill.sqlite'}")
+    text = values.get("WAYBILL_DATABASE")
+    if text is None:
+        return f"sqlite:///{data / 'waybill.sqlite'}"
+    sqlalchemy = importlib.import_module("sqlalchemy")  # slow, and few commands need it
     try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
+        url = sqlalchemy.make_url(text)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
         url = None
     if url is None or url.drivername not in {"sqlite", "postgresql", "postgresql+psycopg"}:
         raise _invalid(
@@ -258,7 +259,7 @@ def _database(values: Mapping[str, str], data: Path) -> str:
         )
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-    return url.render_as_string(hide_password=False)
+    return str(url.render_as_string(hide_password=False))
 
 
 def _registry(values: Mapping[str, str]) -> str | None:
