@@ -1,4 +1,4 @@
-"""Versions of a tenant's processing configuration, and which of two writers was first."""
+"""Versions of a tenant's processing configuration, and which of them holds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ class Version:
 
     `document` is the configuration as its author wrote it, with `version` in it. `base` is the
     version that it was made from, None where there was none or where it stands in a file.
-    `restated`: written a second time by somebody who had read that it holds.
+    `revision` counts the tenant's versions in the topic: of several of one revision the first
+    holds. 0 for what was not read from there.
     """
 
     tenant: str
@@ -31,37 +32,23 @@ class Version:
     reason: str
     at: datetime
     document: Mapping[str, Any]
-    restated: bool = False
-
-    def same(self, other: "Version") -> bool:
-        """Whether both are the same version, written once or twice."""
-        mine, its = (self.version, self.base, self.at), (other.version, other.base, other.at)
-        return mine == its and self.author == other.author and self.document == other.document
-
-
-def holds(held: Version | None, record: Version) -> bool:
-    """Whether a record is the tenant's configuration from here on: the first on its base is.
-
-    What is restated holds wherever nothing newer does: compaction may have taken the first
-    record of it and left one that came too late.
-    """
-    if held is None or record.base == held.version:
-        return True
-    return record.restated and record.version >= held.version
+    revision: int = 0
 
 
 def version_bytes(version: Version) -> bytes:
     """The record as it is written."""
-    plain = {
-        "tenant": version.tenant,
-        "version": version.version,
-        "base": version.base,
-        "author": version.author,
-        "reason": version.reason,
-        "at": version.at.isoformat(),
-        "document": version.document,
-    }
-    return orjson.dumps({**plain, "restated": True} if version.restated else plain)
+    return orjson.dumps(
+        {
+            "tenant": version.tenant,
+            "version": version.version,
+            "base": version.base,
+            "author": version.author,
+            "reason": version.reason,
+            "at": version.at.isoformat(),
+            "document": version.document,
+            "revision": version.revision,
+        }
+    )
 
 
 def version_from(value: bytes) -> Version:
@@ -76,7 +63,8 @@ def version_from(value: bytes) -> Version:
             reason=_a(str, plain["reason"]),
             at=datetime.fromisoformat(plain["at"]),
             document=_a(dict, plain["document"]),
-            restated=plain.get("restated", False) is True,
+            # Older records have none, but bases that rise as well.
+            revision=_a(int, plain.get("revision", plain["base"] or 0)),
         )
     except (ValueError, TypeError, LookupError, AttributeError) as problem:
         raise UnreadableVersionError(str(problem)) from None

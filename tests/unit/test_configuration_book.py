@@ -36,18 +36,28 @@ class Topic:
     """
 
     books: list[ConfigurationBook] = field(default_factory=list)
-    values: list[bytes] = field(default_factory=list)
+    records: list[tuple[bytes, bytes | None]] = field(default_factory=list)
     overtaking: list[Version] = field(default_factory=list)
 
-    async def send(self, version: Version) -> None:
+    async def add(self, version: Version) -> None:
         await asyncio.sleep(0)
         for one in [self.overtaking.pop(0), version] if self.overtaking else [version]:
             self.append(one)
 
+    async def remove(self, key: bytes) -> None:
+        self._append(key, None)
+
     def append(self, version: Version) -> None:
-        self.values.append(version_bytes(version))
+        self._append(f"{len(self.records)}".encode(), version_bytes(version))
+
+    def compacted(self) -> list[Version]:
+        """What is left of it in the end."""
+        return [version_from(value) for value in dict(self.records).values() if value]
+
+    def _append(self, key: bytes, value: bytes | None) -> None:
+        self.records.append((key, value))
         for book in self.books:
-            book.take(self.values[-1])
+            book.take(key, value)
 
 
 @dataclass
@@ -62,9 +72,9 @@ class Case:
         made = ConfigurationBook(
             files, Drafting(REGISTRY, Connections({})), ConfigVersions(self.store), lambda: NOW
         )
-        made.writes(self.topic.send)
-        for value in self.topic.values:
-            made.take(value)
+        made.writes(self.topic)
+        for key, value in self.topic.records:
+            made.take(key, value)
         self.topic.books.append(made)
         return made
 
@@ -83,8 +93,9 @@ def of_file(document: dict[str, Any]) -> Version:
 
 
 def record(version: int, base: int | None, author: str, document: Any = OTHER) -> Version:
+    """The first of the topic."""
     plain = {**document, "version": version}
-    return replace(of_file(plain), base=base, author=author, reason="r")
+    return replace(of_file(plain), base=base, author=author, reason="r", revision=1)
 
 
 @pytest.fixture
@@ -130,7 +141,7 @@ async def test_the_same_again_is_no_new_version(case: Case) -> None:
     for base in (3, 4, None):
         again = await book.put("t", OTHER, base, "key:a", "why")
         assert (again.version, again.is_new) == (first.version, False)
-    assert len(case.topic.values) == 1
+    assert len(case.topic.records) == 1
 
 
 async def test_a_tenant_without_a_configuration_gets_a_first_one(case: Case) -> None:
@@ -147,28 +158,35 @@ async def test_what_has_errors_is_refused_and_written_nowhere(case: Case) -> Non
     for wrong in (WRONG, {"sequence": 1}):
         with pytest.raises(RefusedConfigurationError):
             await book.put("t", wrong, 3, "key:a", "why")
-    assert case.topic.values == []
+    assert case.topic.records == []
     warned = await book.put("t", {**OTHER, "lane_by": "customer"}, 3, "key:a", "why")
     assert "lane_by_changes" in {one.code for one in warned.findings}
 
 
-async def test_of_two_writers_the_first_holds_and_the_topic_ends_with_what_holds(
-    case: Case,
-) -> None:
+async def test_of_two_writers_the_first_holds_and_the_other_leaves_nothing(case: Case) -> None:
     book = case.book()
     first = record(4, 3, "key:first", DOCUMENT | {"post": []})
     case.topic.overtaking.append(first)
     with pytest.raises(StaleBaseError):
         await book.put("t", OTHER, 3, "key:late", "why")
     assert book.current("t") == first
-    last = version_from(case.topic.values[-1])
-    assert last.same(first)
-    # As compaction may leave it, and as a reader from the middle of the segment sees it.
-    for left in (case.topic.values[-1:], case.topic.values[-2:]):
-        case.topic.values[:] = left
-        found = case.book().current("t")
-        assert found is not None
-        assert found.same(first)
+    assert case.topic.compacted() == [first]
+    await book.put("t", OTHER, 4, "key:next", "why")
+    assert [one.version for one in case.topic.compacted()] == [5]
+
+
+async def test_of_writers_over_different_files_the_first_holds(case: Case) -> None:
+    """Whichever number its file has; what is made from it holds whatever numbers files have."""
+    book, elsewhere = case.book(), case.book({**DOCUMENT, "version": 8})
+    case.topic.overtaking.append(record(9, 8, "key:first"))
+    with pytest.raises(StaleBaseError):
+        await book.put("t", {"sequence": []}, 3, "key:late", "why")
+    case.topic.append(record(10, 9, "key:later", DOCUMENT))
+    for one in (book, elsewhere, case.book()):
+        current = one.current("t")
+        assert current is not None
+        assert (current.version, current.author) == (9, "key:first")
+    assert (await book.put("t", DOCUMENT, 9, "key:next", "why")).version.base == 9
 
 
 async def test_many_writers_lose_nothing(case: Case) -> None:
@@ -229,7 +247,7 @@ def test_a_draft_without_any_plugin_is_warned_of(case: Case) -> None:
 def test_what_is_not_understood_changes_nothing(case: Case) -> None:
     book = case.book()
     for value in (None, b"", b"{}", b"\xff"):
-        book.take(value)
+        book.take(b"t/1", value)
     assert book.current("t") == of_file(DOCUMENT)
 
 

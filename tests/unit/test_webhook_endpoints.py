@@ -73,7 +73,7 @@ def test_secrets_open_for_their_endpoint_and_under_their_tenants_key_alone(
     book: EndpointBook,
 ) -> None:
     endpoint = made()
-    book.take(endpoint_bytes(endpoint))
+    book.take(b"", endpoint_bytes(endpoint))
     assert dict(book.headers(endpoint)) == {"authorization": "Bearer canary"}
     assert len(book.signing_keys(endpoint, NOW)) == 1
     for stranger in (
@@ -89,11 +89,11 @@ def test_of_two_records_of_one_revision_the_first_holds(book: EndpointBook) -> N
     first = made()
     one, two = (changed(first, {"description": text}, NOW) for text in ("one", "two"))
     for record in (first, one, two, first):
-        book.take(endpoint_bytes(record))
+        book.take(b"", endpoint_bytes(record))
     assert book.get("whe_1") == one
     assert one.revision == 2
     # A later one holds whoever was first.
-    book.take(endpoint_bytes(changed(two, {}, NOW)))
+    book.take(b"", endpoint_bytes(changed(two, {}, NOW)))
     assert book.get("whe_1") == changed(two, {}, NOW)
 
 
@@ -101,31 +101,62 @@ def test_nothing_follows_a_deletion(book: EndpointBook) -> None:
     endpoint = made()
     gone = Deleted("whe_1", "acme")
     for record in (endpoint, gone, changed(endpoint, {}, NOW)):
-        book.take(endpoint_bytes(record))
+        book.take(b"", endpoint_bytes(record))
     assert (book.get("whe_1"), book.holds("whe_1"), book.of("acme")) == (None, gone, ())
 
 
 def test_a_tenants_endpoints_stand_oldest_first(book: EndpointBook) -> None:
     later, earlier = made("whe_a", created=NOW + DAY), made("whe_b")
     for record in (later, earlier, made("whe_c", tenant="other")):
-        book.take(endpoint_bytes(record))
-    book.take(b"{}")
-    book.take(None)
+        book.take(b"", endpoint_bytes(record))
+    book.take(b"", b"{}")
+    book.take(b"", None)
     assert book.of("acme") == (earlier, later)
     assert book.of("nobody") == ()
 
 
+class Topic:
+    """Stands in for `webhook-endpoints`: what is written is read at once."""
+
+    def __init__(self, book: EndpointBook) -> None:
+        self.book = book
+        self.records: list[tuple[bytes, bytes | None]] = []
+
+    async def add(self, record: Endpoint | Deleted) -> None:
+        await asyncio.sleep(0)
+        self.append(f"{len(self.records)}".encode(), endpoint_bytes(record))
+
+    async def remove(self, key: bytes) -> None:
+        self.append(key, None)
+
+    def append(self, key: bytes, value: bytes | None) -> None:
+        self.records.append((key, value))
+        self.book.take(key, value)
+
+
 async def test_who_writes_learns_whether_it_holds(book: EndpointBook) -> None:
-    first = made()
+    first, topic = made(), Topic(book)
     mine, others = (changed(first, {"description": text}, NOW) for text in ("a", "b"))
-    fates = [book.expect(record) for record in (first, mine, others)]
-    for record in (first, others, mine):
-        book.take(endpoint_bytes(record))
-    assert await asyncio.gather(*fates) == [True, False, True]
-    again = [book.expect(Deleted("whe_1", "acme")) for _ in range(2)]
-    for _ in range(2):
-        book.take(endpoint_bytes(Deleted("whe_1", "acme")))
-    assert await asyncio.gather(*again) == [True, True]
+    assert await book.write(first, topic)
+    written = (book.write(record, topic) for record in (others, mine, others))
+    assert await asyncio.gather(*written) == [True, False, True]
+    gone = Deleted("whe_1", "acme")
+    assert await asyncio.gather(*(book.write(gone, topic) for _ in range(2))) == [True, True]
+
+
+async def test_who_writes_removes_what_does_not_hold(book: EndpointBook) -> None:
+    """Also what a writer left behind that died, and the secrets of what was deleted."""
+    first, topic = made(), Topic(book)
+    topic.append(b"first", endpoint_bytes(first))
+    topic.append(b"late", endpoint_bytes(replace(first, description="late")))
+    assert await book.write(changed(first, {}, NOW), topic)
+    assert topic.records[-2:] == [(b"late", None), (b"first", None)]
+    assert await book.write(Deleted("whe_1", "acme"), topic)
+    left = dict(topic.records)
+    assert [value for value in left.values() if value] == [endpoint_bytes(Deleted("whe_1", "acme"))]
+    written = len(topic.records)
+    assert await book.write(made("whe_2"), topic)
+    assert len(topic.records) == written + 1, "nothing is removed twice"
 
 
 def test_a_rotation_never_makes_a_secret_last_longer() -> None:

@@ -10,7 +10,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from streams.core.config_changes import changes, patch, text_diff
 from streams.core.config_versions import Version, version_bytes
-from streams.topics import Topics
 from waybill.api.auth import Principal
 from waybill.api.bodies import body_of, fitting, json_of
 from waybill.api.call import ApiServices, Call, answered
@@ -30,9 +29,10 @@ from waybill.api.problems import (
     ApiProblem,
     not_found,
 )
-from waybill.api.producing import KafkaUnavailableError, Outgoing, Producer
+from waybill.api.producing import KafkaUnavailableError
+from waybill.api.settings_topics import Setting
 from waybill.configuration import RefusedConfigurationError
-from waybill.configuring.book import ConfigurationBook, Put, Send, StaleBaseError
+from waybill.configuring.book import ConfigurationBook, Put, StaleBaseError
 from waybill.configuring.schema import configuration_schema
 from waybill.findings import Finding, errors
 
@@ -203,23 +203,9 @@ def finding_view(finding: Finding) -> dict[str, Any]:
     return {name: value for name, value in finding.as_json().items() if name != "file"}
 
 
-def sender(kafka: Producer, topics: Topics) -> Send:
-    """Writes versions to their topic; KafkaUnavailableError where it does not answer."""
-
-    async def send(version: Version) -> None:
-        await kafka.send(
-            Outgoing(
-                topic=topics.processing_configs,
-                key=version.tenant.encode(),
-                value=version_bytes(version),
-                headers=[
-                    ("waybill-tenant", version.tenant.encode()),
-                    ("waybill-actor", version.author.encode()),
-                ],
-            )
-        )
-
-    return send
+def version_setting(version: Version) -> Setting:
+    """The version as it is written to its topic."""
+    return Setting(version.tenant, version_bytes(version), version.tenant, version.author)
 
 
 def _current(services: ApiServices, tenant: str) -> Version:

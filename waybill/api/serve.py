@@ -33,12 +33,13 @@ from waybill.api.app import Addition, build_api
 from waybill.api.auth import ApiKeysError, Gate, load_api_keys
 from waybill.api.call import ApiServices
 from waybill.api.checking import CommandChecks
-from waybill.api.configuring import sender
+from waybill.api.configuring import version_setting
 from waybill.api.controls import FollowedControls
 from waybill.api.partners import PartnerSecrets
 from waybill.api.producing import KafkaProducing
 from waybill.api.sessions import Sessions
 from waybill.api.store import StoreReading
+from waybill.api.settings_topics import KeyedTopic
 from waybill.api.webhook_services import WebhookServices
 from waybill.configuration import load_connections
 from waybill.configuring.book import ConfigurationBook
@@ -182,7 +183,9 @@ async def _serve(settings: Settings, parts: _Parts, add: Addition | None, ending
     kafka.start()
     controls.start()
     webhooks.endpoints.start()
-    parts.configurations.writes(sender(kafka, parts.topics))
+    parts.configurations.writes(
+        KeyedTopic(kafka, parts.topics.processing_configs, clock.random_bytes, version_setting)
+    )
     try:
         services = _services(parts, kafka, controls, previewing, webhooks)
         async with (

@@ -16,7 +16,8 @@ from waybill.api.problems import (
     ApiProblem,
     not_found,
 )
-from waybill.api.producing import KafkaUnavailableError, Outgoing
+from waybill.api.producing import KafkaUnavailableError
+from waybill.api.settings_topics import KeyedTopic, Setting
 from waybill.api.webhook_problems import CHANGED_MEANWHILE, REVISION_DIFFERS
 
 _Record = TypeVar("_Record", Endpoint, Deleted)
@@ -71,26 +72,21 @@ async def change(call: Call, after: Callable[[Endpoint], _Record], wanted: int |
 async def write(call: Call, record: Endpoint | Deleted) -> bool:
     """Whether the record holds; False where another was first. 503 where nobody can tell."""
     try:
-        return await known_endpoints(call).write(record, lambda one: _send(call, one))
+        return await known_endpoints(call).write(record, _topic(call))
+    except KafkaUnavailableError as problem:
+        raise _unavailable("Kafka did not acknowledge the endpoint in time") from problem
     except TimeoutError:
         raise _unavailable("the endpoint was written, but could not be read back in time") from None
 
 
-async def _send(call: Call, record: Endpoint | Deleted) -> None:
-    services = call.api.services
-    outgoing = Outgoing(
-        topic=services.topics.webhook_endpoints,
-        key=record.id.encode(),
-        value=endpoint_bytes(record),
-        headers=[
-            ("waybill-tenant", call.tenant.encode()),
-            ("waybill-actor", call.principal.actor.encode()),
-        ],
+def _topic(call: Call) -> KeyedTopic[Endpoint | Deleted]:
+    services, actor = call.api.services, call.principal.actor
+    return KeyedTopic(
+        services.kafka,
+        services.topics.webhook_endpoints,
+        services.random_bytes,
+        lambda one: Setting(one.id, endpoint_bytes(one), one.tenant, actor),
     )
-    try:
-        await services.kafka.send(outgoing)
-    except KafkaUnavailableError as problem:
-        raise _unavailable("Kafka did not acknowledge the endpoint in time") from problem
 
 
 def _unavailable(detail: str) -> ApiProblem:

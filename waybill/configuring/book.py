@@ -2,17 +2,16 @@
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from projections.config_versions import ConfigVersions
+from streams.agents.contested import Contested, SettingsTopic
 from streams.core.config_versions import (
     UnreadableVersionError,
     Version,
-    holds,
     numbered,
     version_from,
 )
@@ -23,14 +22,9 @@ from waybill.findings import Finding
 
 log = logging.getLogger(__name__)
 
-READ_BACK_S = 5.0
-"""Seconds until a record that Kafka has acknowledged has to be read."""
 AGAIN_S = 1.0
 _MOST_PINNED = 64
 _NEVER = 0
-
-Send: TypeAlias = Callable[[Version], Awaitable[None]]
-"""Returns when the record is in the topic."""
 
 
 class StaleBaseError(Exception):
@@ -83,12 +77,9 @@ class ConfigurationBook:
         self._versions = versions
         self._now = now
         self._log: Log | None = None
-        self._send: Send | None = None
-        self._held: dict[str, Version] = {}
+        self._topic: SettingsTopic[Version] | None = None
+        self._contested: Contested[Version] = Contested()
         self._pinned: dict[tuple[str, int], Sequencer] = {}
-        self._expected: defaultdict[str, list[tuple[Version, asyncio.Future[bool]]]] = defaultdict(
-            list
-        )
         self._unrecorded: list[Version] = list(files.values())
         self._wake = asyncio.Event()
         self._wake.set()
@@ -99,9 +90,9 @@ class ConfigurationBook:
         """From now on `source` hands over what the topic has."""
         self._log = source
 
-    def writes(self, send: Send) -> None:
-        """Changes are written by `send`; without it there can be none."""
-        self._send = send
+    def writes(self, topic: SettingsTopic[Version]) -> None:
+        """Changes are written to `topic`; without it there can be none."""
+        self._topic = topic
 
     @property
     def known(self) -> bool:
@@ -110,11 +101,11 @@ class ConfigurationBook:
 
     def tenants(self) -> Sequence[str]:
         """Everybody who has a configuration."""
-        return sorted({*self._files, *self._held})
+        return sorted({*self._files, *(held.tenant for held in self._contested.all())})
 
     def current(self, tenant: str) -> Version | None:
         """The version in use: the topic's, else the file's; None where there is neither."""
-        return self._held.get(tenant) or self._files.get(tenant)
+        return self._contested.get(tenant) or self._files.get(tenant)
 
     async def version(self, tenant: str, number: int) -> Version | None:
         """That version, old or new; None where it was never in use."""
@@ -190,24 +181,23 @@ class ConfigurationBook:
             if base not in {None, number}:
                 raise StaleBaseError(current)
             version = await self._next(tenant, document, current, author, reason)
-            if await self._written(version):
+            assert self._topic is not None, "this process writes no configurations"
+            if await self._contested.write(tenant, version, self._topic):
+                await asyncio.to_thread(self._record, version)
                 return Put(version, is_new=True, findings=draft.findings)
 
-    def take(self, value: bytes | None) -> None:
+    def take(self, key: bytes, value: bytes | None) -> None:
         """The next record of the topic; what cannot be read changes nothing."""
         if value is None:
+            self._contested.remove(key)
             return
         try:
             record = version_from(value)
         except UnreadableVersionError as problem:
             log.error("a record of processing-configs is not understood: %s", problem)  # noqa: TRY400 (the record is at fault, not the code)
             return
-        held = self._held.get(record.tenant)
-        if holds(held, record) and (held is None or not held.same(record)):
+        if self._contested.take(key, record.tenant, record.revision, record):
             self._holds(record)
-        for expected, future in self._expected.get(record.tenant, ()):
-            if expected.same(record) and not future.done():
-                future.set_result(self._held[record.tenant].same(record))
 
     async def record_all(self) -> None:
         """Keeps every version that holds; runs until it is cancelled."""
@@ -239,39 +229,14 @@ class ConfigurationBook:
             tenant=tenant,
             version=number,
             base=None if current is None else current.version,
+            revision=1 if current is None else current.revision + 1,
             author=author,
             reason=reason,
             at=self._now(),
             document=numbered(document, number),
         )
 
-    async def _written(self, version: Version) -> bool:
-        """Whether the version holds, once it is in the topic and was read back.
-
-        Where another was first, what holds is written again, until nothing that does not hold
-        stands behind it: compaction keeps the last record of a tenant.
-        """
-        won = settled = await self._read_back(version)
-        while not settled:
-            settled = await self._read_back(replace(self._held[version.tenant], restated=True))
-        if won:
-            await asyncio.to_thread(self._record, version)
-        return won
-
-    async def _read_back(self, version: Version) -> bool:
-        assert self._send is not None, "this process writes no configurations"
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        waiting = self._expected[version.tenant]
-        waiting.append((version, future))
-        try:
-            await self._send(version)
-            async with asyncio.timeout(READ_BACK_S):
-                return await future
-        finally:
-            waiting.remove((version, future))
-
     def _holds(self, version: Version) -> None:
-        self._held[version.tenant] = version
         self._unrecorded.append(version)
         self._wake.set()
         self._use(version)

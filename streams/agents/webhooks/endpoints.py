@@ -1,13 +1,12 @@
 """The endpoints of all tenants, as `webhook-endpoints` has them, with their secrets at hand."""
 
-import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
 
+from streams.agents.contested import Contested, SettingsTopic
 from streams.core.sealing import TenantKeys, UnsealingError
 from streams.core.webhooks.endpoint import (
     Deleted,
@@ -23,12 +22,6 @@ from streams.kafka.admin import Cluster
 from streams.kafka.following import Following
 
 log = logging.getLogger(__name__)
-
-READ_BACK_S = 5.0
-"""Seconds until a record that Kafka has acknowledged has to be read."""
-
-Send: TypeAlias = Callable[[Endpoint | Deleted], Awaitable[None]]
-"""Returns when the record is in the topic."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,12 +42,9 @@ class EndpointBook:
 
     def __init__(self, cluster: Cluster, topic: str, keys: Mapping[str, TenantKeys]) -> None:
         self._keys = keys
-        self._held: dict[str, Endpoint | Deleted] = {}
         self._of: dict[str, tuple[Endpoint, ...]] = {}
         self._opened: dict[str, _Opened] = {}
-        self._expected: defaultdict[str, list[tuple[Endpoint | Deleted, asyncio.Future[bool]]]] = (
-            defaultdict(list)
-        )
+        self._contested: Contested[Endpoint | Deleted] = Contested()
         self._following = Following(
             topic, cluster.bootstrap, cluster.security.client_options(), self.take
         )
@@ -77,12 +67,12 @@ class EndpointBook:
 
     def get(self, endpoint_id: str) -> Endpoint | None:
         """The endpoint; None where there is none, or none any more."""
-        held = self._held.get(endpoint_id)
+        held = self._contested.get(endpoint_id)
         return held if isinstance(held, Endpoint) else None
 
     def holds(self, endpoint_id: str) -> Endpoint | Deleted | None:
         """What the topic says of that id; None for an id that was never used."""
-        return self._held.get(endpoint_id)
+        return self._contested.get(endpoint_id)
 
     def signing_keys(self, endpoint: Endpoint, now: datetime) -> Sequence[SigningKey]:
         """What a delivery at `now` is signed with, the newest first.
@@ -99,60 +89,31 @@ class EndpointBook:
         """The endpoint's own headers as they are sent. `UnsealingError` as `signing_keys`."""
         return self._open(endpoint).headers
 
-    async def write(self, record: Endpoint | Deleted, send: Send) -> bool:
-        """Whether the record holds, once `send` has written it and it was read back.
+    async def write(
+        self, record: Endpoint | Deleted, topic: SettingsTopic[Endpoint | Deleted]
+    ) -> bool:
+        """Whether the record holds, once it was read back; False where another was first.
 
-        False where another was first. Then what holds is written again, until nothing that does
-        not hold stands behind it: compaction keeps the last record of a key.
+        TimeoutError where nobody can tell yet.
         """
-        holds = settled = await self._read_back(record, send)
-        while not settled:
-            settled = await self._read_back(self._held[record.id], send)
-        return holds
+        return await self._contested.write(record.id, record, topic)
 
-    async def _read_back(self, record: Endpoint | Deleted, send: Send) -> bool:
-        fate = self.expect(record)
-        try:
-            await send(record)
-            async with asyncio.timeout(READ_BACK_S):
-                return await fate
-        finally:
-            fate.cancel()
-
-    def expect(self, record: Endpoint | Deleted) -> asyncio.Future[bool]:
-        """To be asked before the record is written: whether it holds, when it is read."""
-        future = asyncio.get_running_loop().create_future()
-        waiting = self._expected[record.id]
-        waiting.append((record, future))
-        future.add_done_callback(lambda _: self._forget(record.id))
-        return future
-
-    def take(self, value: bytes | None) -> None:
+    def take(self, key: bytes, value: bytes | None) -> None:
         """The next record; what cannot be read changes nothing."""
         if value is None:
+            self._contested.remove(key)
             return
         try:
             record = endpoint_from(value)
         except UnreadableEndpointError:
             log.error("a record of webhook-endpoints is not understood")  # noqa: TRY400 (the record is at fault, not the code)
             return
-        holds = self._applies(record)
-        if holds:
-            self._held[record.id] = record
+        if self._contested.take(key, record.id, _rank(record), record):
             self._opened.pop(record.id, None)
             self._of[record.tenant] = self._sorted(record.tenant)
-        for expected, future in self._expected.get(record.id, ()):
-            if expected == record and not future.done():
-                future.set_result(holds or self._held[record.id] == record)
-
-    def _applies(self, record: Endpoint | Deleted) -> bool:
-        held = self._held.get(record.id)
-        if held is None or isinstance(held, Deleted) or isinstance(record, Deleted):
-            return not isinstance(held, Deleted)
-        return record.revision > held.revision
 
     def _sorted(self, tenant: str) -> tuple[Endpoint, ...]:
-        mine = (one for one in self._held.values() if one.tenant == tenant)
+        mine = (one for one in self._contested.all() if one.tenant == tenant)
         found = [one for one in mine if isinstance(one, Endpoint)]
         return tuple(sorted(found, key=lambda one: (one.created, one.id)))
 
@@ -169,9 +130,6 @@ class EndpointBook:
         self._opened[endpoint.id] = opened
         return opened
 
-    def _forget(self, endpoint_id: str) -> None:
-        left = [one for one in self._expected[endpoint_id] if not one[1].done()]
-        if left:
-            self._expected[endpoint_id] = left
-        else:
-            del self._expected[endpoint_id]
+
+def _rank(record: Endpoint | Deleted) -> float:
+    return math.inf if isinstance(record, Deleted) else record.revision

@@ -46,10 +46,11 @@ from streams.topics import Topics
 from waybill.api import ApiServices, build_api
 from waybill.api.auth import ApiKey, Gate
 from waybill.api.checking import CommandChecks
-from waybill.api.configuring import sender
+from waybill.api.configuring import version_setting
 from waybill.api.partners import PartnerSecrets
 from waybill.api.producing import KafkaUnavailableError, Outgoing
 from waybill.api.sessions import Sessions
+from waybill.api.settings_topics import KeyedTopic
 from waybill.api.store import StoreReading
 from waybill.api.webhook_services import WebhookServices
 from waybill.clock import monotonic, random_bytes
@@ -161,7 +162,9 @@ class World:
             ConfigVersions(self.store),
             lambda: NOW,
         )
-        self.configurations.writes(sender(self.orders, Topics()))
+        self.configurations.writes(
+            KeyedTopic(self.orders, "processing-configs", random_bytes, version_setting)
+        )
         self.controls = Controls()
         self.lags = Lags()
         cluster = Cluster("127.0.0.1:9")
