@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from projections.exporting import EXPORTED
+from projections.export_columns import EXPORTED
 from waybill.cli.main import main
 
 NAMES = [one.name for one in EXPORTED]

@@ -5,6 +5,7 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from difflib import get_close_matches
+from functools import cache
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -63,7 +64,7 @@ def build_api(services: ApiServices, add: Addition | None = None) -> web.Applica
         watch=watch,
         feed=Feed(reader),
         metrics=ApiMetrics(lambda: watch.waiting),
-        openapi=openapi(ROUTES),
+        openapi=_document(),
     )
     app = web.Application(client_max_size=MAX_ORDER_BYTES + 1, middlewares=[_answers_with_problems])
     app[API] = api
@@ -76,6 +77,12 @@ def build_api(services: ApiServices, add: Addition | None = None) -> web.Applica
     app.on_shutdown.append(_let_go)
     app.cleanup_ctx.append(_background)
     return app
+
+
+@cache
+def _document() -> bytes:
+    """It is the same for all applications of a process, and takes long to make."""
+    return openapi(ROUTES)
 
 
 def _endpoint(api: Api, route: Route) -> _Handler:

@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from projections.exporting import EXPORTED, ExportedPage
+from projections.export_columns import EXPORTED
+from projections.exporting import ExportedPage
 from waybill.api.auth import Scope
 from waybill.api.call import Answer, Call, Route
 from waybill.api.problems import ApiProblem

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
-from projections.exporting import EXPORTED
+from projections.export_columns import EXPORTED
 from waybill.cli.output import ReportedError, problem
 
 Row: TypeAlias = Mapping[str, Any]

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from projections.exporting import EXPORTED
+from projections.export_columns import EXPORTED
 from schemas.events import OrderFailed, StepFailed
 from schemas.steps import ErrorKind, Failure
 from waybill.api import exporting
