@@ -16,9 +16,14 @@ from schemas.steps import ErrorKind
 
 
 class Options(BaseModel):
-    """Base of a connector's options: unknown members are refused, values are fixed."""
+    """Base of a connector's options: unknown members are refused, values are fixed.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    The text below a member is its meaning, as forms, pages and the JSON Schema tell it.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True
+    )
 
 
 class NoOptions(Options):

@@ -1,6 +1,6 @@
 """Connectors as programs and people see them: what they state, and the schema of their options."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -45,17 +45,27 @@ def connector_view(registry: Registry, name: str) -> dict[str, Any]:
 
 
 def option_rows(schema: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Name, type, default and meaning of each option, from their JSON Schema."""
+    """Name, type, default and meaning of each option, from their JSON Schema.
+
+    Members of an option that is an object follow it, as `accountOptions.recordTypeName`.
+    """
+    return list(_rows(schema, schema.get("$defs", {}), ""))
+
+
+def _rows(
+    schema: Mapping[str, Any], known: Mapping[str, Any], prefix: str
+) -> Iterator[tuple[str, str, str, str]]:
     required = set(schema.get("required", ()))
-    return [
-        (
-            name,
-            _type(part),
-            "required" if name in required else _default(part),
-            str(part.get("description", "")),
+    for name, part in schema.get("properties", {}).items():
+        below = known.get(str(part.get("$ref", "")).rpartition("/")[2], {})
+        nested = below if "properties" in below else {}
+        yield (
+            prefix + name,
+            "object" if nested else _type(part),
+            "required" if name in required else "" if nested else _default(part),
+            str(part.get("description") or below.get("description") or ""),
         )
-        for name, part in schema.get("properties", {}).items()
-    ]
+        yield from _rows(nested, known, f"{prefix}{name}.")
 
 
 def _keys(manifest: Manifest) -> dict[str, Any] | None:

@@ -59,19 +59,28 @@ class RejectOn(Options):
     """Which replies make the step fail."""
 
     status: tuple[int, ...] | None = None
+    """Exactly these statuses fail the step."""
 
 
 class CalloutOptions(Options):
     """Limio's options, and what it lacks: method, headers, and what the reply hands on."""
 
     endpoint: str = Field(pattern=_URL)
+    """Where the order is sent: a URL, or a path below the connection's address."""
     timeout_ms: int = Field(default=2000, alias="timeoutValue", gt=0, le=45_000)
+    """Milliseconds that the step may take."""
     should_reject_on: RejectOn = Field(default=RejectOn(), alias="shouldRejectOn")
+    """Which replies make the step fail; without it every status from 400."""
     limio_compatible: bool = Field(default=False, alias="limioCompatible")
+    """As in Limio no status fails the step, unless `shouldRejectOn` lists it."""
     method: Literal["POST", "PUT", "PATCH"] = "POST"
+    """Method of the request."""
     headers: Mapping[str, str] = {}
+    """Headers of your own; credentials belong to the connection."""
     response: Mapping[str, str] = {}
+    """What the step hands on: names to JMESPath of the reply."""
     undo: str | None = Field(default=None, pattern=_URL)
+    """Where the same is sent to undo it, at the host of `endpoint`."""
 
     @model_validator(mode="after")
     def _one_host(self) -> Self:

@@ -48,15 +48,16 @@ _BUYER_MESSAGE = "You have this subscription already. Sign in to see or to chang
 
 
 class CheckOptions(Options):
-    """Which products are checked, what counts as having one, and who is asked.
-
-    `endpoint`: a list of the tenant's own that is asked instead of Zuora, with `?crmId=`.
-    """
+    """Which products are checked, what counts as having one, and who is asked."""
 
     all_products: bool = Field(default=False, alias="allProducts")
+    """Check every product, not only those with `block_multiple__limio`."""
     statuses: tuple[str, ...] = Field(default=("Active",), min_length=1)
+    """Of subscriptions that stand in the way."""
     endpoint: str | None = Field(default=None, pattern=r"^https?://[^/\s?#]+(/[^\s?#]*)?$")
+    """A list of the tenant's own that is asked instead of Zuora, with `?crmId=`."""
     buyer_message: str = Field(default=_BUYER_MESSAGE, alias="buyerMessage", min_length=1)
+    """What the buyer is told."""
 
 
 class Wanted(NamedTuple):

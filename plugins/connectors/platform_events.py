@@ -89,24 +89,34 @@ class OrderDataOptions(Options):
     """What `LimioOrder` holds: `fieldsToKeep` replaces the top-level list, the others add."""
 
     fields_to_keep: tuple[str, ...] | None = Field(default=None, alias="fieldsToKeep")
+    """Members of the order, instead of those that Limio sends."""
     item_fields: tuple[str, ...] = Field(default=(), alias="itemFields")
+    """Further members of each item."""
     product_data_fields: tuple[str, ...] = Field(default=(), alias="productDataFields")
+    """Further members of each product."""
     offer_data_fields: tuple[str, ...] = Field(default=(), alias="offerDataFields")
+    """Further members of each offer's `data`."""
 
 
 class PlatformEventsOptions(Options):
     """Limio's options, and the names that the event has in the org."""
 
     send_whole_order: bool = Field(default=False, alias="sendWholeOrder")
+    """Fill `LimioOrder` with the order."""
     order_data: OrderDataOptions = Field(default=OrderDataOptions(), alias="orderDataOptions")
+    """What of the order `LimioOrder` holds."""
     event_object: str = Field(
         default="i42as__OrderEvent__e", alias="eventObject", pattern=r"^[A-Za-z][A-Za-z0-9_]*__e$"
     )
+    """Name of the platform event in the org."""
     prefix: str = Field(default="i42as__", pattern=r"^([A-Za-z][A-Za-z0-9]*__)?$")
+    """What the names of the event's fields begin with."""
     event_id_field: str | None = Field(
         default="i42as__EventId__c", alias="eventIdField", pattern=CUSTOM_FIELD_PATTERN
     )
+    """Field with an id by which subscribers know a repeat; null: the org has none."""
     api_version: str = Field(default="v62.0", alias="apiVersion", pattern=VERSION_PATTERN)
+    """Version of Salesforce's API."""
 
 
 MANIFEST = Manifest(

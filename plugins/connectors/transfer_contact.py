@@ -37,9 +37,11 @@ class TransferOptions(Options):
     """Where the org keeps our id of an account's owner."""
 
     api_version: str = Field(default="v62.0", alias="apiVersion", pattern=VERSION_PATTERN)
+    """Version of Salesforce's API."""
     account_external_id: str = Field(
         default="External_Id__c", alias="accountExternalId", pattern=CUSTOM_FIELD_PATTERN
     )
+    """Field of accounts that holds our id of their owner."""
 
 
 MANIFEST = Manifest(

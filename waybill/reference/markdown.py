@@ -69,10 +69,19 @@ def _part(schema: Mapping[str, Any]) -> str:
 def _members(schema: Mapping[str, Any]) -> str:
     required = set(schema.get("required", ()))
     rows = [
-        (code(name), _type(member), "required" if name in required else _default(member))
+        (
+            code(name),
+            _type(member),
+            "required" if name in required else _default(member),
+            member.get("description", ""),
+        )
         for name, member in schema.get("properties", {}).items()
     ]
-    return table(("member", "value", "default"), rows) if rows else "No members."
+    if not rows:
+        return "No members."
+    if not any(meaning for *_, meaning in rows):
+        return table(("member", "value", "default"), [row[:-1] for row in rows])
+    return table(("member", "value", "default", "meaning"), rows)
 
 
 def _cell(value: Any) -> str:
