@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from plugins.breaker import PROBES, Breaker, BreakerState
+from plugins.recent import Recent, RecentAttempts
 from plugins.token_bucket import TokenBucket
 from schemas.connections import Limits
 
@@ -44,6 +45,7 @@ class StageState:
     entered: int
     waited: int
     deferred: dict[str, int]
+    recent: RecentAttempts
 
 
 class Stage:
@@ -70,6 +72,7 @@ class Stage:
         self._timer: asyncio.TimerHandle | None = None
         self._promised, self._promised_at = 0, clock()
         self._deferred: dict[str, int] = {}
+        self._recent = Recent(clock)
 
     async def enter(self, patience_s: float) -> int:
         """Wait for a slot and a token, at most so long; `TurnedAwayError`. Gives the era."""
@@ -129,6 +132,10 @@ class Stage:
         """Counts a step that was turned away."""
         self._deferred[reason] = self._deferred.get(reason, 0) + 1
 
+    def tried(self, *, failed: bool, took_ms: float) -> None:
+        """Counts an attempt that was sent, with what its exchanges took together."""
+        self._recent.note(failed=failed, took_ms=took_ms)
+
     def hold(self, *, held: bool) -> None:
         """An operator holds it, or lets it go on."""
         self._held = held
@@ -171,6 +178,7 @@ class Stage:
             entered=self._entered,
             waited=self._waited,
             deferred=dict(self._deferred),
+            recent=self._recent.summed(),
         )
 
     def _room(self, now: float) -> int:

@@ -7,8 +7,16 @@ from functools import partial
 from plugins.addressing import NoConnectionError
 from plugins.api import Options, Step
 from plugins.perform import Assignment, TurnedAwayError
+from plugins.stage import Stage
 from schemas.connections import Connection
-from schemas.events import Result, StepDeferred, StepSkipped
+from schemas.events import (
+    CompensationFailed,
+    Result,
+    StepDeferred,
+    StepFailed,
+    StepInDoubt,
+    StepSkipped,
+)
 from schemas.steps import WaybillStep
 from streams.agents import metrics
 from streams.agents.equipment import Equipment
@@ -24,6 +32,9 @@ from streams.core.renewing import is_renewed, renews
 from streams.core.sealing import UnsealingError
 
 __all__ = ["Equipment", "Stages"]
+
+_UNSENT = (StepSkipped, StepDeferred)
+_FAILURES = (StepFailed, StepInDoubt, CompensationFailed)
 
 
 class Stages:
@@ -68,9 +79,9 @@ class Stages:
 
     async def _attempt(self, order: Order, run: RunStep, step: WaybillStep, turn: Turn) -> Result:
         connection = self._connection(order, step)
+        stage = self._book.of(order.tenant, step.plugin, connection)
         if not run.recover and (step.when is None or run.compensate):
             # Before the order is opened: what piles up behind a partner must cost little.
-            stage = self._book.of(order.tenant, step.plugin, connection)
             refused = stage.refusal(self._equipment.monotonic())
             if refused is not None:
                 raise refused
@@ -91,7 +102,9 @@ class Stages:
                 renewed=keyed and is_renewed(order, run, step),
             )
         )
-        return await self._outcomes.result(order, run, step, performed)
+        result = await self._outcomes.result(order, run, step, performed)
+        _note(stage, result)
+        return result
 
     async def _assignment(
         self, order: Order, run: RunStep, step: WaybillStep, connection: Connection
@@ -158,6 +171,13 @@ class Stages:
             stage=refused.stage,
             until=until,
         )
+
+
+def _note(stage: Stage, result: Result) -> None:
+    if isinstance(result, _UNSENT):
+        return
+    failed = isinstance(result, _FAILURES)
+    stage.tried(failed=failed, took_ms=sum(one.duration_ms for one in result.callouts))
 
 
 def _held(order: Order, run: RunStep) -> str:

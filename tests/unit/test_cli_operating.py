@@ -207,11 +207,16 @@ def test_attention_and_stages_are_told(api: Asked, capsys: Captured) -> None:
     held = {"actor": "ada", "reason": "maintenance", "at": None}
     stage = {"id": "zuora@h", "held": held, "waiting": 7, "oldest": None, "live": None}
     counts = ("attempts", "succeeded", "failed", "in_doubt", "deferred", "duration_ms")
-    plugin = {"name": "zuora", **dict.fromkeys(counts, 0), "stages": [stage]}
+    recent = {"attempts": 20, "failed": 13, "median_ms": 31.0}
+    live = {"breaker": "closed", "in_flight": 1, "slots": 9, "recent": recent}
+    stages = [stage, {**stage, "id": "zuora@i", "live": live}]
+    plugin = {"name": "zuora", **dict.fromkeys(counts, 0), "stages": stages}
     found = {"items": [plugin], "controls_known": True, "next": None}
     api.answers["GET /api/stages"] = (200, found)
     assert main(["stages"]) == 0
-    assert "maintenance" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "maintenance" in shown
+    assert "13 of 20 failed" in shown
 
 
 def test_a_stage_is_held_by_its_name(api: Asked, capsys: Captured) -> None:

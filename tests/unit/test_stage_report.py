@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import REGISTRY
 
 from plugins.breaker import BreakerState
+from plugins.recent import NONE
 from plugins.stage import StageState
 from streams.agents.stage_report import MOST_LABELS, StageReport
 
@@ -38,6 +39,7 @@ def state(stage: str, tenant: str = "default", **given: Any) -> StageState:
         "entered": 0,
         "waited": 0,
         "deferred": {},
+        "recent": NONE,
     }
     return StageState(tenant=tenant, stage=stage, **{**plain, **given})
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from plugins.api import Idempotency
+from plugins.recent import NONE
 from schemas.connections import BreakerLimits
 from schemas.events import StepDeferred, StepFailed, StepInDoubt, StepSkipped, StepSucceeded
 from schemas.steps import ErrorKind, OnUnknown
@@ -237,6 +238,21 @@ class TestPuttingOff:
             bench.performer.stages.hold("default", "acme", held=True)
             assert isinstance(await bench.attempt(an_order(when="nothing")), StepSkipped)
             assert isinstance(await bench.attempt(an_order(when="order")), StepDeferred)
+
+        virtually(scenario())
+
+    def test_what_came_of_the_latest_attempts_is_told_for_five_minutes(self) -> None:
+        async def scenario() -> None:
+            bench = Bench(answer(200), answer(400), LOST)
+            for _ in range(3):
+                await bench.attempt(an_order(retry=None))
+            await bench.attempt(an_order(when="nothing"))
+            [told] = bench.performer.stages.states()
+            assert (told.recent.attempts, told.recent.failed) == (3, 2)
+            assert told.recent.median_ms is not None
+            await asyncio.sleep(301)
+            [told] = bench.performer.stages.states()
+            assert told.recent == NONE
 
         virtually(scenario())
 

@@ -141,6 +141,7 @@ STAGE: dict[str, Any] = {
                 "slots": 64,
                 "per_second": 50.0,
                 "workers": 3,
+                "recent": {"attempts": 61, "failed": 40, "median_ms": 20004.2},
             },
         }
     ],

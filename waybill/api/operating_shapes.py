@@ -204,6 +204,16 @@ class Hold(_Shape):
     at: AwareDatetime | None
 
 
+class RecentAttempts(_Shape):
+    """Attempts that were sent in the last five minutes, the latest 500 of each worker at most."""
+
+    attempts: int
+    failed: int = Field(description="Also those whose outcome is unknown")
+    median_ms: float | None = Field(
+        description="Half of them took no longer, as the slowest worker has it"
+    )
+
+
 class LiveStage(_Shape):
     """A stage as its workers have it, at most 20 s ago; `slots` are calls it may have under way."""
 
@@ -215,6 +225,7 @@ class LiveStage(_Shape):
     slots: int
     per_second: float | None
     workers: int
+    recent: RecentAttempts
 
 
 class StageView(_Shape):

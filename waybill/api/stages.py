@@ -101,7 +101,19 @@ def _together(states: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         "open_s": round(max(state["open_s"] for state in states), 1),
         "per_second": _sum(rates),
         "workers": len(states),
+        # A worker of the version before does not tell them.
+        "recent": _recent([state["recent"] for state in states if "recent" in state]),
         **{name: sum(state[name] for state in states) for name in _SUMS},
+    }
+
+
+def _recent(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of all workers together; they are as slow as the slowest of them has it."""
+    medians = [one["median_ms"] for one in told if one["median_ms"] is not None]
+    return {
+        "attempts": sum(one["attempts"] for one in told),
+        "failed": sum(one["failed"] for one in told),
+        "median_ms": round(max(medians), 1) if medians else None,
     }
 
 

@@ -69,7 +69,7 @@ def stages(*, json_output: bool) -> None:
         shown.print(Text())
         shown.print(
             table(
-                *("stage", "breaker", "in flight", "orders waiting", "held"),
+                *("stage", "breaker", "in flight", "last 5 min", "orders waiting", "held"),
                 rows=[_standing(stage) for stage in standing],
             )
         )
@@ -92,9 +92,17 @@ def _standing(stage: dict[str, Any]) -> tuple[Any, ...]:
         stage["id"],
         Text(breaker.replace("_", " "), _BREAKERS.get(breaker, "dim")),
         flight,
+        _lately(live.get("recent")),
         str(stage["waiting"]),
         Text(plain(said), "yellow" if held else "dim"),
     )
+
+
+def _lately(recent: dict[str, Any] | None) -> str:
+    """What came of the latest attempts."""
+    if not recent or not recent["attempts"]:
+        return "-"
+    return f"{recent['failed']} of {recent['attempts']} failed"
 
 
 @click.group()
