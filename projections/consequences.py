@@ -34,10 +34,14 @@ _MOST_TURNS = 2_000
 
 
 class Consequences(NamedTuple):
-    """`refused` says why the command comes to nothing; `sentences` what happens, in order."""
+    """`refused` says why the command comes to nothing; `sentences` what happens, in order.
+
+    `code` says for programs what `refused` says for people.
+    """
 
     refused: str | None
     sentences: tuple[str, ...]
+    code: str | None = None
 
 
 def consequences(
@@ -52,7 +56,7 @@ def consequences(
     course = _Course(order, asked, {**before, order.id: order}, max(now, order.updated))
     course.take(order, asked)
     sentences = tuple(course.told())
-    return Consequences(course.refused, sentences)
+    return Consequences(course.refused, sentences, course.code)
 
 
 def steps_meant(order: Order, kind: CommandKind) -> list[str]:
@@ -78,6 +82,7 @@ class _Course:
     lane: dict[str, Order]
     now: datetime
     refused: str | None = None
+    code: str | None = None
     has_waited: bool = False
     offset: int = field(init=False)
 
@@ -122,7 +127,7 @@ class _Course:
         if self.has_waited:
             yield f"Then it is rejected, and the order stays as it is: {fact.reason}."
         else:
-            self.refused = fact.reason
+            self.refused, self.code = fact.reason, fact.code
 
     def _appended(self, decision: Append) -> Iterator[str]:
         turn = self.take(decision.order, decision.fact)

@@ -37,8 +37,20 @@ PREVIEW = {
             "status": "failed",
             "order_type": "new",
             "next_action": "needs a person",
+            "refused": None,
+            "code": None,
+            "consequences": ["Run 2 begins with step zuora."],
         }
     ],
+}
+TOLD = {
+    "order": ORDER_ID,
+    "command": "retry",
+    "step": None,
+    "refused": None,
+    "code": None,
+    "consequences": ["Run 2 begins with step zuora.", "Step zuora runs."],
+    "steps": ["zuora"],
 }
 PROGRESS: dict[str, Any] = {
     "id": "b-1",
@@ -80,6 +92,26 @@ def test_a_command_is_asked_of_the_order_with_its_reason(
     assert ORDER_ID in capsys.readouterr().out
 
 
+def test_a_preview_tells_what_would_happen_and_asks_nothing(api: Asked, capsys: Captured) -> None:
+    api.answers[f"{COMMANDS}/preview"] = (200, TOLD)
+    assert main(["retry", ORDER_ID, "--step", "zuora", "--preview"]) == 0
+    shown = capsys.readouterr().out
+    for said in ("1. Run 2 begins with step zuora.", "2. Step zuora runs.", "Nothing has been"):
+        assert said in shown
+    assert main(["amend", ORDER_ID, "--changes", '{"a": 1}', "--preview", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"items": [TOLD]}
+    first, second = sent(api, f"{COMMANDS}/preview")
+    assert (first["step"], second["changes"]) == ("zuora", {"a": 1})
+    refused = {**TOLD, "refused": "the order is not paused", "consequences": []}
+    api.answers[f"{COMMANDS}/preview"] = (200, refused)
+    assert main(["resume", ORDER_ID, "--preview", *WHY]) == 1
+    assert "It would be refused: the order is not paused." in capsys.readouterr().out
+    api.answers[f"{COMMANDS}/preview"] = (422, problem("unchangeable"))
+    assert main(["resume", ORDER_ID, "--preview"]) == 1
+    assert "It would not be sent: it is unchangeable" in capsys.readouterr().out
+    assert sent(api, COMMANDS) == []
+
+
 def test_an_order_is_found_by_its_external_id(api: Asked) -> None:
     api.answers[COMMANDS] = (202, SENT)
     assert main(["pause", "SHOP-1", *WHY]) == 0
@@ -113,6 +145,8 @@ def test_one_refused_order_does_not_stop_the_others(api: Asked, capsys: Captured
     [
         ["retry", *WHY],
         ["retry", ORDER_ID],
+        ["retry", "--status", "failed"],
+        ["amend", ORDER_ID, "--changes", "{}"],
         ["retry", ORDER_ID, "--status", "failed", *WHY],
         ["retry", ORDER_ID, "order-" + "b" * 32, "--id", "c-1", *WHY],
         ["resolve", ORDER_ID, "--output", "{", *WHY],
@@ -133,6 +167,8 @@ def test_a_filter_is_previewed_and_not_followed_unconfirmed(api: Asked, capsys: 
     shown = capsys.readouterr().out
     assert "2 orders" in shown
     assert "and 1 more" in shown
+    assert "To 1 of the first 1:" in shown
+    assert "1. Run 2 begins with step zuora." in shown
     assert main(words) == 1
     assert "unconfirmed" in capsys.readouterr().err
     bodies = sent(api, "POST /api/commands")

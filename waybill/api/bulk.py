@@ -13,6 +13,7 @@ from schemas.problems import RefusedError
 from waybill.api.bodies import fitting, json_of
 from waybill.api.call import Api, Call, answered
 from waybill.api.commanding import command_id, command_record
+from waybill.api.foretelling import foretold_anyway, told
 from waybill.api.operating_shapes import BulkBody
 from waybill.api.problems import (
     BULK_ID_TAKEN,
@@ -29,7 +30,11 @@ MOST_AT_ONCE = 8
 REMEMBERED = 200
 PAGE = 1_000
 SHOWN = 20
+FORETOLD = 8
+"""Orders of a preview of which is told what would happen."""
 
+_ASKED = {"command", "step", "output", "config"}
+_UNTOLD = {"refused": None, "code": None, "consequences": None}
 _TICK_S = 0.02
 _AGAIN_S = 1.0
 
@@ -149,9 +154,7 @@ def _check(call: Call, body: BulkBody) -> None:
         raise ApiProblem(
             FILTER_MISSING, "the filter is empty", "say which orders are meant", "/filter"
         )
-    plain = body.model_dump(
-        mode="json", include={"command", "reason", "step", "output", "config"}, exclude_none=True
-    )
+    plain = body.model_dump(mode="json", include={*_ASKED, "reason"}, exclude_none=True)
     try:
         checked_command({**plain, "order": "any"})
     except RefusedError as refusal:
@@ -173,10 +176,14 @@ async def previewed(call: Call, body: BulkBody) -> dict[str, Any]:
         )
     )
     members = ("id", "external_id", "status", "order_type", "next_action")
+    some = [{**_UNTOLD, **{name: order[name] for name in members}} for order in page["items"]]
+    asked = body.model_dump(mode="json", include=_ASKED, exclude_none=True)
+    for order in some[:FORETOLD]:
+        order.update(told(await foretold_anyway(call, order["id"], asked)))
     return {
         "matched": sum(group["orders"] for group in groups),
         "groups": groups,
-        "some": [{name: order[name] for name in members} for order in page["items"]],
+        "some": some,
     }
 
 

@@ -59,6 +59,21 @@ REJECTED: dict[str, Any] = {
     "answer": "no step has failed",
 }
 
+COMMAND_PREVIEWED: dict[str, Any] = {
+    "order": _ORDER,
+    "command": "retry",
+    "step": None,
+    "refused": None,
+    "code": None,
+    "consequences": [
+        "Run 2 begins with step zuora; what succeeded before keeps its results.",
+        "Step zuora runs: zuora is called.",
+        "If it succeeds, the order goes on with loyalty.",
+    ],
+    "steps": ["zuora", "loyalty"],
+}
+
+
 BULKS: dict[str, Any] = {
     "preview": {
         "command": "retry",
@@ -85,6 +100,9 @@ PREVIEW: dict[str, Any] = {
             "status": "failed",
             "order_type": "new",
             "next_action": "needs a person: step zuora failed (unavailable)",
+            "refused": None,
+            "code": None,
+            "consequences": COMMAND_PREVIEWED["consequences"],
         }
     ],
 }

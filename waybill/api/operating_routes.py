@@ -1,6 +1,14 @@
 """Routes for operators: commands, bulks, what needs a person, and stages."""
 
-from waybill.api import bulk, commanding, operating_shapes, problems, shapes, stages
+from waybill.api import (
+    bulk,
+    commanding,
+    foretelling,
+    operating_shapes,
+    problems,
+    shapes,
+    stages,
+)
 from waybill.api import operating_examples as examples
 from waybill.api.auth import Scope
 from waybill.api.call import Answer, Header, Headers, Route
@@ -60,6 +68,32 @@ _COMMANDS = (
             problems.COMMAND_ID_TAKEN,
             problems.NOT_FOUND,
             *_WRITING,
+        ),
+    ),
+    Route(
+        method="POST",
+        path="/api/orders/{id}/commands/preview",
+        parts=ORDER_PART,
+        handler=foretelling.preview,
+        id="previewCommand",
+        summary="What a command would do to an order; nothing is written",
+        tag="commands",
+        scope=Scope.OPERATE,
+        query=shapes.Reread,
+        body=operating_shapes.CommandPreviewBody,
+        body_examples={name: examples.COMMANDS[name] for name in ("retry", "skip", "amend")},
+        answers=(
+            Answer(
+                status=200,
+                description="What would happen, or why the order would reject it",
+                shape=operating_shapes.CommandPreview,
+                example=examples.COMMAND_PREVIEWED,
+            ),
+        ),
+        problems=(
+            *problems.COMMAND_REFUSALS,
+            *problems.REFUSALS,
+            problems.NOT_FOUND,
         ),
     ),
     Route(

@@ -18,9 +18,7 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class CommandBody(_Shape):
-    """What is asked of one order."""
-
+class _Asked(_Shape):
     id: CommandId | None = Field(
         default=None,
         description="Names the command: the same id again has no second effect. Idempotency-Key "
@@ -30,7 +28,6 @@ class CommandBody(_Shape):
     step: Name | None = Field(
         default=None, description="For retry, skip and resolve: else the step it stands at"
     )
-    reason: Reason = Field(max_length=MAX_REASON, description="Why; it stays in the log")
     output: dict[str, Any] | None = Field(
         default=None, description="For resolve: what the step hands on"
     )
@@ -40,6 +37,34 @@ class CommandBody(_Shape):
     config: Literal["pinned", "current"] | None = Field(
         default=None, description="For retry and amend: the configuration; pinned where missing"
     )
+
+
+class CommandBody(_Asked):
+    """What is asked of one order."""
+
+    reason: Reason = Field(max_length=MAX_REASON, description="Why; it stays in the log")
+
+
+class CommandPreviewBody(_Asked):
+    """What would be asked of one order, as it would be sent; `id` and `reason` may be missing."""
+
+    reason: Reason | None = Field(default=None, max_length=MAX_REASON)
+
+
+_REFUSED = "Why the order would reject it as it stands; null: it would take it"
+_CONSEQUENCES = "What would happen, in order, for people; nothing of it has been done"
+
+
+class CommandPreview(_Shape):
+    """What a command would do. The order may move on before it is sent."""
+
+    order: OrderId
+    command: CommandKind
+    step: str | None = Field(description="As asked; null: the one that the order stands at")
+    refused: str | None = Field(description=_REFUSED)
+    code: str | None = Field(description="The same for programs")
+    consequences: list[str] = Field(description=_CONSEQUENCES)
+    steps: list[str] = Field(description="The steps that such a command may be about")
 
 
 class Decided(_Shape):
@@ -147,6 +172,11 @@ class Sample(_Shape):
     status: Status
     order_type: str
     next_action: str
+    refused: str | None = Field(description=_REFUSED)
+    code: str | None = Field(description="The same for programs")
+    consequences: list[str] | None = Field(
+        description=f"{_CONSEQUENCES}. Told of the first orders only, else null"
+    )
 
 
 class BulkPreview(_Shape):

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from waybill import clock
 from waybill.cli.api_client import Api
+from waybill.cli.foretelling import tell_some
 from waybill.cli.output import console, emit, plain, table
 from waybill.cli.timeline import status_text
 
@@ -41,6 +42,7 @@ def preview(api: Api, body: dict[str, Any], *, json_output: bool) -> int:
     left = found["matched"] - len(some)
     if left > 0:
         shown.print(Text(f"and {left} more", "dim"))
+    tell_some(shown, found["some"])
     return int(found["matched"])
 
 

@@ -10,6 +10,7 @@ import click
 from waybill.cli.api_client import Api
 from waybill.cli.bulk import follow, preview
 from waybill.cli.commanded import ask, show_commands
+from waybill.cli.foretelling import foretell
 from waybill.cli.output import ReportedError, emit, json_option, problem
 from waybill.settings import load_settings
 
@@ -27,7 +28,12 @@ def _options(*options: Callable[[_Function], _Function]) -> Callable[[_Function]
     return decorated
 
 
-_reason = click.option("--reason", required=True, help="Why; it stays in the log.")
+_reason = click.option(
+    "--reason", help="Why; it stays in the log. Needed, but with --preview.", metavar="TEXT"
+)
+_preview = click.option(
+    "--preview", "only_preview", is_flag=True, help="Only tell what would happen, and to which."
+)
 _step = click.option("--step", metavar="STEP", help="The step; else the one the order stands at.")
 _command_id = click.option(
     "--id",
@@ -56,7 +62,7 @@ _chosen = _options(
     click.option("--from", "from_", metavar="TIME", help="Created at or after, with offset."),
     click.option("--to", metavar="TIME", help="Created before, with offset."),
     click.option("--rate", type=click.FloatRange(0, min_open=True), help="Orders per second."),
-    click.option("--preview", "only_preview", is_flag=True, help="Only show which orders."),
+    _preview,
     click.option("--yes", is_flag=True, help="Do not ask whether these are the orders meant."),
     _reason,
     _command_id,
@@ -141,6 +147,7 @@ def release(**given: Any) -> None:
     "--changes", required=True, metavar="JSON", help="A JSON merge patch (RFC 7396), or @FILE."
 )
 @click.option("--current", is_flag=True, help="Under the configuration in use, not the pinned one.")
+@_preview
 @_reason
 @_command_id
 @_waiting
@@ -168,12 +175,17 @@ def _run(command: str, given: dict[str, Any], **body: Any) -> None:
 
 
 def _to_each(command: str, ids: tuple[str, ...], given: dict[str, Any], body: Any) -> None:
+    _check_reason(given)
     named = given["command_id"]
     if named and len(ids) > 1:
         raise click.UsageError("--id names one command: give one order, or leave it out.")
     body = {"command": command, "reason": given["reason"], "id": named, **body}
     with Api(load_settings()) as api:
         found = [api.order_id(one) for one in ids]
+        if given["only_preview"]:
+            if not foretell(api, found, body, json_output=given["json_output"]):
+                raise click.exceptions.Exit(1)
+            return
         answers = [ask(api, one, body, given["timeout"], wait=given["wait"]) for one in found]
     show_commands(answers, json_output=given["json_output"])
     if any(answer.get("status") == "rejected" or "detail" in answer for answer in answers):
@@ -181,10 +193,11 @@ def _to_each(command: str, ids: tuple[str, ...], given: dict[str, Any], body: An
 
 
 def _to_all(command: str, filters: dict[str, Any], given: dict[str, Any], body: Any) -> None:
+    _check_reason(given)
     body = {
         "command": command,
         "filter": filters,
-        "reason": given["reason"],
+        "reason": given["reason"] or "only a preview",
         "id": given["command_id"],
         "rate_per_s": given["rate"],
         **body,
@@ -203,6 +216,11 @@ def _to_all(command: str, filters: dict[str, Any], given: dict[str, Any], body: 
         emit(progress)
     if progress["rejected"] or progress["status"] != "done":
         raise click.exceptions.Exit(1)
+
+
+def _check_reason(given: dict[str, Any]) -> None:
+    if not given["reason"] and not given["only_preview"]:
+        raise click.UsageError("Say why: --reason.")
 
 
 def _confirm(command: str, matched: int, *, as_json: bool) -> None:

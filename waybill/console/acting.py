@@ -7,17 +7,15 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from projections.consequences import Consequences, consequences, steps_meant
-from projections.queries import OrderFilters
+from projections.consequences import Consequences, steps_meant
 from schemas.commands import CommandKind
-from schemas.problems import RefusedError
-from streams.core.order import ENDED, Order
+from streams.core.order import Order
 from waybill.api import orders as rest
-from waybill.api.commanding import asked_of, checked, commanded
+from waybill.api.commanding import commanded
+from waybill.api.foretelling import UNSAID, foretold
 from waybill.api.past import PastQuery
 from waybill.api.principal import Scope
-from waybill.api.problems import MALFORMED_BODY, NOT_FOUND, ApiProblem, command_refusal
-from waybill.api.reading import Reading, Standing
+from waybill.api.problems import MALFORMED_BODY, NOT_FOUND, ApiProblem
 from waybill.console.pages import Page, Visit
 from waybill.console.rendering import pretty_json
 
@@ -38,9 +36,6 @@ FINAL = frozenset({"cancel", "force_complete"})
 """What nothing takes back."""
 
 _PATIENCE_S = 2
-_LANE = 200
-UNSAID = "as shown beforehand"
-"""The reason of what is only told, and never sent."""
 _JSON_FIELDS = {"resolve": "output", "amend": "changes"}
 _EMPTY = dict.fromkeys(("step", "reason", "output", "changes", "config"), "")
 _UNSETTLED = frozenset({"amend"})
@@ -74,32 +69,6 @@ async def act(visit: Visit) -> web.StreamResponse:
     except ApiProblem as problem:
         return await _shown(visit, kind, given, problem, settled=True)
     return visit.see(f"/orders/{visit.part('id')}", _answer(kind, view))
-
-
-async def foreseen(visit: Visit, order_id: str, body: Mapping[str, Any]) -> Consequences:
-    """What the command would do to the order; an order that is gone takes none."""
-    now = visit.now
-
-    def look(reading: Reading) -> Consequences:
-        order = reading.folded(visit.tenant, order_id)
-        if order is None:
-            return Consequences("the order is not there", ())
-        standing = Standing(order.id, order.tenant, order.lane, order.state.value, b"")
-        asked = asked_of(visit.call(), checked(visit.call(), dict(body), standing))
-        try:
-            received = visit.services.checks.foretold(asked, order)
-        except RefusedError as refusal:
-            raise command_refusal(refusal.problem) from None
-        return consequences(order, received, _lane(reading, order), now)
-
-    return await visit.reader.ask(look)
-
-
-def _lane(reading: Reading, order: Order) -> list[Order]:
-    """The unfinished orders of the order's lane."""
-    page = reading.matching(order.tenant, OrderFilters(lane=order.lane), None, _LANE)
-    found = (reading.folded(order.tenant, one) for one, _ in page.orders if one != order.id)
-    return [one for one in found if one is not None and one.state not in ENDED]
 
 
 async def _shown(
@@ -144,9 +113,10 @@ async def _options(
     wanted = given.get("step") or None
     stopped = None if order is None else order.failed_step
     steps.sort(key=lambda step: (step != wanted, step != stopped))
-    base = {**_body(kind, {**given, "step": ""}), "id": None}
+    base = _body(kind, {**given, "step": "", "id": ""})
+    call = visit.call()
     return [
-        Option(step, await foreseen(visit, visit.part("id"), {**base, **_about(step)}))
+        Option(step, await foretold(call, visit.part("id"), {**base, **_about(step)}))
         for step in steps or [None]
     ]
 

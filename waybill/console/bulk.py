@@ -10,16 +10,15 @@ from pydantic import ValidationError
 
 from waybill.api import bulk as rest
 from waybill.api.bodies import fitting
+from waybill.api.foretelling import UNSAID
 from waybill.api.operating_shapes import BulkBody
 from waybill.api.principal import Scope
 from waybill.api.problems import BAD_QUERY, NOT_FOUND, ApiProblem
-from waybill.console.acting import UNSAID, WORDS, foreseen
+from waybill.console.acting import WORDS
 from waybill.console.orders import FOR_MANY, OrdersPageQuery
 from waybill.console.pages import Page, Visit, own_path
 
 _ALL = "all"
-_FORETOLD = 8
-"""Orders of a preview of which is told what would happen; the others only are counted."""
 _LOOKED_EVERY_S = 1
 
 
@@ -73,11 +72,7 @@ async def _preview(
 ) -> web.StreamResponse:
     body: BulkBody = fitting(BulkBody, dict(plain))
     found = await rest.previewed(visit.call(), body)
-    asked = {"command": plain["command"], "reason": plain["reason"]}
-    told = [
-        {**order, "what": await foreseen(visit, order["id"], asked)}
-        for order in found["some"][:_FORETOLD]
-    ]
+    told = [order for order in found["some"] if order["consequences"] is not None]
     return visit.page(
         "orders_bulk.html",
         problem=problem,
