@@ -37,9 +37,8 @@ class Api:
 
     def get(self, path: str, **query: str | int | None) -> dict[str, Any]:
         """The JSON at a path; what is None stays out of the query."""
-        given = {name: value for name, value in query.items() if value is not None}
         try:
-            return _answer(self._client.get(path, params=given))
+            return _answer(self._client.get(path, params=_given(query)))
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 
@@ -56,7 +55,7 @@ class Api:
     def _lines(
         self, method: str, path: str, content: bytes | None, query: Mapping[str, str | int | None]
     ) -> Iterator[dict[str, Any]]:
-        given = {name: value for name, value in query.items() if value is not None}
+        given = _given(query)
         headers = {"Accept": f"{_LINES}, application/json"}
         begun = False
         try:
@@ -82,20 +81,30 @@ class Api:
             raise ReportedError(problem("incomplete", detail, remedy), exit_code=3) from None
 
     def post(
-        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        **query: str | None,
     ) -> dict[str, Any]:
-        """The answer to a JSON body."""
+        """The answer to a JSON body; what is None stays out of the query."""
+        given = _given(query)
         try:
-            return _answer(self._client.post(path, json=body, headers=headers))
+            return _answer(self._client.post(path, json=body, headers=headers, params=given))
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 
     def patch(
-        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        **query: str | None,
     ) -> dict[str, Any]:
-        """The answer to members that change."""
+        """The answer to members that change; what is None stays out of the query."""
+        given = _given(query)
         try:
-            return _answer(self._client.patch(path, json=body, headers=headers))
+            return _answer(self._client.patch(path, json=body, headers=headers, params=given))
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 
@@ -108,10 +117,10 @@ class Api:
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 
-    def delete(self, path: str) -> dict[str, Any]:
-        """The answer to a deletion."""
+    def delete(self, path: str, **query: str | None) -> dict[str, Any]:
+        """The answer to a deletion; what is None stays out of the query."""
         try:
-            return _answer(self._client.delete(path))
+            return _answer(self._client.delete(path, params=_given(query)))
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 
@@ -182,6 +191,10 @@ class Api:
         detail = f"no API answers at {self._url}: {str(error) or type(error).__name__}"
         remedy = "start it with `waybill up`, or say in WAYBILL_HTTP where it is"
         return ReportedError(problem("unreachable", detail, remedy), exit_code=3)
+
+
+def _given(query: Mapping[str, str | int | None]) -> dict[str, str | int]:
+    return {name: value for name, value in query.items() if value is not None}
 
 
 def _answer(response: httpx.Response) -> dict[str, Any]:

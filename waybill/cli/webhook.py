@@ -15,6 +15,8 @@ from waybill.settings import load_settings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+_reason = click.option("--reason", required=True, help="Why; it stays in the audit.")
+_maybe_reason = click.option("--reason", help="Why; it stays in the audit.")
 _KINDS = click.Choice(["v1", "v1a"])
 _PATH = "/webhook-endpoints"
 
@@ -97,10 +99,9 @@ def endpoints(endpoint_id: str | None, *, json_output: bool) -> None:
 @_members
 @click.option("--disabled", is_flag=True, help="Let deliveries wait until it is enabled.")
 @click.option("--secret-kind", type=_KINDS, help="v1: HMAC-SHA256 (default); v1a: ed25519.")
+@_maybe_reason
 @json_option
-def create(
-    url: str, *, disabled: bool, secret_kind: str | None, json_output: bool, **given: Any
-) -> None:
+def create(url: str, *, disabled: bool, secret_kind: str | None, **given: Any) -> None:
     """Make an endpoint; its secret is shown this once.
 
     URL is where deliveries are posted to: https, public, port 443 or 8443.
@@ -109,7 +110,8 @@ def create(
     if secret_kind is not None:
         body["secret_kind"] = secret_kind
     with Api(load_settings()) as api:
-        _show(api.post(_PATH, body), json_output=json_output)
+        made = api.post(_PATH, body, reason=given["reason"])
+    _show(made, json_output=given["json_output"])
 
 
 @webhook.command()
@@ -120,8 +122,11 @@ def create(
 @click.option("--no-rate-limit", is_flag=True, help="Take the limit away.")
 @click.option("--enable/--disable", "enabled", default=None, help="Send to it again, or not.")
 @click.option("--revision", type=int, help="Refuse if it is no longer at this revision.")
+@_reason
 @json_option
-def update(endpoint_id: str, *, revision: int | None, json_output: bool, **given: Any) -> None:
+def update(
+    endpoint_id: str, *, revision: int | None, reason: str, json_output: bool, **given: Any
+) -> None:
     """Change an endpoint, or enable one that was disabled."""
     body = _body(given)
     if given["remove_header"]:
@@ -132,20 +137,22 @@ def update(endpoint_id: str, *, revision: int | None, json_output: bool, **given
         raise click.UsageError("Say what to change.")
     match = None if revision is None else {"If-Match": f'"{revision}"'}
     with Api(load_settings()) as api:
-        _show(api.patch(f"{_PATH}/{endpoint_id}", body, match), json_output=json_output)
+        changed = api.patch(f"{_PATH}/{endpoint_id}", body, match, reason=reason)
+    _show(changed, json_output=json_output)
 
 
 @webhook.command()
 @click.argument("endpoint_id", metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask whether this is the endpoint meant.")
+@_reason
 @json_option
-def delete(endpoint_id: str, *, yes: bool, json_output: bool) -> None:
+def delete(endpoint_id: str, *, yes: bool, reason: str, json_output: bool) -> None:
     """Delete an endpoint; what is pending for it is discarded."""
     with Api(load_settings()) as api:
         found = api.get(f"{_PATH}/{endpoint_id}")
         if not yes:
             _confirm(found, as_json=json_output)
-        answer = api.delete(f"{_PATH}/{endpoint_id}")
+        answer = api.delete(f"{_PATH}/{endpoint_id}", reason=reason)
     if json_output:
         emit(answer)
     else:
@@ -156,13 +163,17 @@ def delete(endpoint_id: str, *, yes: bool, json_output: bool) -> None:
 @click.argument("endpoint_id", metavar="ID")
 @click.option("--kind", type=_KINDS, help="Else as the present one.")
 @click.option("--overlap", type=int, metavar="SECONDS", help="How long the old one signs along.")
+@_reason
 @json_option
-def rotate(endpoint_id: str, *, kind: str | None, overlap: int | None, json_output: bool) -> None:
+def rotate(
+    endpoint_id: str, *, kind: str | None, overlap: int | None, reason: str, json_output: bool
+) -> None:
     """Replace the secret; the one before signs along for a day unless you say otherwise."""
     given = {"kind": kind, "overlap_s": overlap}
     body = {name: value for name, value in given.items() if value is not None}
     with Api(load_settings()) as api:
-        _show(api.post(f"{_PATH}/{endpoint_id}/secret", body), json_output=json_output)
+        made = api.post(f"{_PATH}/{endpoint_id}/secret", body, reason=reason)
+    _show(made, json_output=json_output)
 
 
 def _body(given: dict[str, Any]) -> dict[str, Any]:

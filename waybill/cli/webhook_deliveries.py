@@ -40,12 +40,20 @@ def _filtered(command: Any) -> Any:
     show_default=True,
     help="Seconds to wait for the first attempt; 0 does not wait.",
 )
+@click.option("--reason", help="Why; it stays in the audit.")
 @json_option
-def test(endpoint_id: str, *, type_: str | None, timeout: float, json_output: bool) -> None:
+def test(
+    endpoint_id: str,
+    *,
+    type_: str | None,
+    timeout: float,
+    reason: str | None,
+    json_output: bool,
+) -> None:
     """Send `webhook.test` to an endpoint, and show what came of it."""
     body = {} if type_ is None else {"type": type_}
     with Api(load_settings()) as api:
-        sent = api.post(f"/webhook-endpoints/{endpoint_id}/test", body)
+        sent = api.post(f"/webhook-endpoints/{endpoint_id}/test", body, reason=reason)
         path, until = f"/webhook-deliveries/{sent['delivery']}", clock.monotonic() + timeout
         found = api.get(path)
         while not found["attempts"] and clock.monotonic() < until:
@@ -100,6 +108,7 @@ def delivery(delivery_id: str, *, json_output: bool) -> None:
 @_filtered
 @click.option("--preview", "only_preview", is_flag=True, help="Only say how many.")
 @click.option("--yes", is_flag=True, help="Do not ask whether so many are meant.")
+@click.option("--reason", help="Why; it stays in the audit. Needed, but with --preview.")
 @json_option
 def replay(
     delivery_ids: tuple[str, ...],
@@ -114,24 +123,35 @@ def replay(
 
     The messages keep their ids and bodies, and their order among those of the same order.
     """
+    reason = given.pop("reason")
     body = {name: value for name, value in _query(given).items() if value is not None}
     if bool(delivery_ids) == bool(endpoint) or (delivery_ids and body):
         raise click.UsageError("Give ids of deliveries, or --endpoint and a filter.")
+    if not only_preview and not reason:
+        raise click.UsageError("Say why: --reason.")
     with Api(load_settings()) as api:
         if delivery_ids:
-            answers = [api.post(f"/webhook-deliveries/{one}/replay", {}) for one in delivery_ids]
-            answer = {"replayed": sum(one["replayed"] for one in answers)}
-            answer = {"matched": answer["replayed"], **answer}
+            answer = _replay_each(api, delivery_ids, None if only_preview else reason)
         else:
             path = f"/webhook-endpoints/{endpoint}/replay"
             answer = api.post(path, {**body, "preview": True})
             if not only_preview and answer["matched"]:
                 _confirm(answer["matched"], yes=yes, as_json=json_output)
-                answer = api.post(path, body)
+                answer = api.post(path, body, reason=reason)
     if json_output:
         emit(answer)
     else:
         click.echo(f"{answer['matched']} deliveries, {answer['replayed']} on their way again")
+
+
+def _replay_each(api: Api, ids: tuple[str, ...], reason: str | None) -> dict[str, Any]:
+    """How many there are, and are made again where there is a reason to."""
+    paths = [f"/webhook-deliveries/{one}" for one in ids]
+    if reason is None:
+        return {"matched": len([api.get(path) for path in paths]), "replayed": 0}
+    answers = [api.post(f"{path}/replay", {}, reason=reason) for path in paths]
+    replayed = sum(one["replayed"] for one in answers)
+    return {"matched": replayed, "replayed": replayed}
 
 
 def _query(given: dict[str, str | None]) -> dict[str, Any]:
