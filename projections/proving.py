@@ -13,7 +13,7 @@ from projections.store import Store
 from projections.tables import parted, place_of
 from projections.viewset import ViewSet
 from projections.writing import without_document
-from schemas.codec import decode
+from schemas.codec import decode_to_fold
 from streams.core.evolve import evolve
 from streams.core.order import Order
 from streams.core.snapshot import state_bytes
@@ -96,7 +96,7 @@ def _folded(connection: Connection, tables: ViewSet, order_place: int) -> Order 
     events = select(timeline.place, timeline.value).where(timeline.order_place == order_place)
     order: Order | None = None
     for place, value in connection.execute(events.order_by(timeline.place)):
-        order = evolve(order, without_document(decode(value)), parted(place)[1])
+        order = evolve(order, without_document(decode_to_fold(value)), parted(place)[1])
     return order
 
 

@@ -39,7 +39,7 @@ from projections.tables import (
     parted,
     upsert,
 )
-from schemas.codec import decode
+from schemas.codec import decode_to_fold
 from schemas.events import OrderAccepted, OrderCompleted
 from schemas.orders import Document
 from streams.core.subscribed import Item
@@ -197,7 +197,7 @@ class SubscriptionsView:
         for place, value in connection.execute(
             query, {"places": listed(missing, connection.dialect)}
         ):
-            accepted = decode(value).fact
+            accepted = decode_to_fold(value).fact
             assert isinstance(accepted, OrderAccepted)
             self._documents[place] = _document(accepted.document)
 

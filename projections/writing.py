@@ -12,7 +12,7 @@ from projections.change import Change, View
 from projections.store import APPLIED
 from projections.tables import insert_into, place_of
 from projections.viewset import ViewSet, view_makers
-from schemas.codec import UndecodableError, decode
+from schemas.codec import UndecodableError, decode_to_fold
 from schemas.events import Event, OrderAccepted
 from streams.core.evolve import evolve
 from streams.core.order import ENDED, Order
@@ -105,7 +105,7 @@ def decoded(
     for record in records:
         offset, value = record.offset, record.value
         try:
-            event = decode(value)
+            event = decode_to_fold(value)
         except UndecodableError as problem:
             return located, UndecodableRecordError(partition, offset, problem.code, str(problem))
         assert value is not None
@@ -203,7 +203,7 @@ class SetWriter:
                 self._look_up, {"ids": ids[start : start + _LOOKED_UP_AT_ONCE]}
             )
             for order_id, place, state, value in rows:
-                accepted = decode(value).fact
+                accepted = decode_to_fold(value).fact
                 assert isinstance(accepted, OrderAccepted)
                 known[order_id] = Known(place, restored(state, _bare(accepted)))
         return known

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache, partial
 from operator import attrgetter
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 import orjson
 from fastavro import schemaless_reader, schemaless_writer
@@ -175,8 +175,21 @@ def encode(event: Event) -> bytes:
 
 def decode(value: bytes | None) -> Event:
     """The event in a record's value; `UndecodableError` where there is none to be read."""
+    return _read_by(_latest_readers(), value)
+
+
+def decode_to_fold(value: bytes | None) -> Event:
+    """As `decode`, in two thirds of the time: without what no fold looks at.
+
+    The envelope has no ids of events and no origin, of callouts there is only the duration: to ask
+    for more is an `AttributeError`, or gets what is there.
+    """
+    return _read_by(_folding_readers(), value)
+
+
+def _read_by(readers: "_Readers", value: bytes | None) -> Event:
     if value is not None:
-        prefix, read_envelope, read_fact = _latest_readers()
+        prefix, read_envelope, read_fact = readers
         if value.startswith(prefix):
             try:
                 envelope, at = read_envelope(value, HEADER.size)
@@ -188,14 +201,33 @@ def decode(value: bytes | None) -> Event:
     return _decoded(value)
 
 
+_Readers: TypeAlias = tuple[bytes, Read, Mapping[int, Read]]
+"""What the bytes of the latest schema begin with; who reads the envelope, and each fact."""
+
+_UNFOLDED = frozenset(
+    {
+        *(f"waybill.OrderEvent.{name}" for name in ("event_id", "type", "causation", "origin")),
+        *(f"waybill.Callout.{name}" for name in _FIELDS[steps.Callout] if name != "duration_ms"),
+    }
+)
+
+
 @cache
-def _latest_readers() -> tuple[bytes, Read, Mapping[int, Read]]:
-    """What the bytes of the latest schema begin with; who reads the envelope, and each fact."""
+def _latest_readers() -> _Readers:
+    return _readers(frozenset())
+
+
+@cache
+def _folding_readers() -> _Readers:
+    return _readers(_UNFOLDED)
+
+
+def _readers(unread: frozenset[str]) -> _Readers:
     schema = latest(ORDER_EVENTS)
     *envelope, union = schema.parsed["fields"]
     kinds = {f"waybill.{kind.__name__}": kind for kind in (*_NESTED, *_FACTS)}
     # Orders under one configuration have the same waybill.
-    compiler = Compiler({**kinds, schema.parsed["name"]: Envelope}, {"waybill.WaybillStep"})
+    compiler = Compiler({**kinds, schema.parsed["name"]: Envelope}, {"waybill.WaybillStep"}, unread)
     return (
         HEADER.pack(MAGIC, schema.id),
         compiler.read({**schema.parsed, "fields": envelope}),

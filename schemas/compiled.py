@@ -70,13 +70,21 @@ class Compiler:
     `kinds` are the classes of records by their full names. They are built past their `__init__`:
     they have slots, and it does nothing but fill them. A field that a class lacks is read over.
     Arrays of the `repeated` records are often those of the record before: then they are taken from
-    there, for bytes that begin with a whole array can only be that array.
+    there, for bytes that begin with a whole array can only be that array. Fields that are `unread`
+    (`record.field`) are passed over, and their attributes stay without a value.
     """
 
-    def __init__(self, kinds: Mapping[str, type[Any]], repeated: Container[str] = ()) -> None:
+    def __init__(
+        self,
+        kinds: Mapping[str, type[Any]],
+        repeated: Container[str] = (),
+        unread: Container[str] = (),
+    ) -> None:
         self._kinds = kinds
         self._repeated = repeated
+        self._unread = unread
         self._made: dict[str, Read] = {}
+        self._records: dict[str, Any] = {}
         self._lines: list[str] = []
         self._known: dict[str, Any] = {}
         self._names = 0
@@ -111,6 +119,9 @@ class Compiler:
     def _record(self, schema: Any, kind: type[Any]) -> None:
         hints, found = get_type_hints(kind), {}
         for field in schema["fields"]:
+            if f"{schema['name']}.{field['name']}" in self._unread:
+                self._pass_over(1, field["type"])
+                continue
             value = self._new()
             self._value(1, field["type"], value)
             if field["name"] in hints:
@@ -169,6 +180,19 @@ class Compiler:
         if not is_map:
             self._say(depth, f"{into} = tuple({into})")
 
+    def _pass_over(self, depth: int, schema: Any) -> None:
+        """Lines that leave `i` behind a value without parts, a record or an optional one."""
+        if isinstance(schema, list):
+            self._optional(depth, schema, None)
+            return
+        kind: str = schema if isinstance(schema, str) else schema["type"]
+        if kind == "record":
+            self._records[schema["name"]] = schema
+        for field in self._records.get(_name_of(schema), {}).get("fields", ()):
+            self._pass_over(depth, field["type"])
+        for line in _PAST.get(kind, ()):
+            self._say(depth, line)
+
     def _array_as_before(self, depth: int, schema: Any, into: str) -> None:
         """What was read last is one tuple, for threads to find it whole."""
         box, last, start = self._new([(b"\0", ())]), self._new(), self._new()
@@ -183,19 +207,26 @@ class Compiler:
 
     def _union(self, depth: int, branches: list[Any], into: str) -> None:
         """Of null and one other; or of records, which a table finds."""
+        if "null" in branches:
+            self._optional(depth, branches, into)
+            return
+        readers = {2 * number: self.read(branch) for number, branch in enumerate(branches)}
+        self._say(depth, f"{into}, i = {self._new(readers)}[b[i]](b, i + 1)")
+
+    def _optional(self, depth: int, branches: list[Any], into: str | None) -> None:
+        """The value, or null; past both where there is nothing to read it `into`."""
         which = self._new()
         self._say(depth, f"{which} = b[i]")
         self._say(depth, "i += 1")
-        if "null" not in branches:
-            readers = {2 * number: self.read(branch) for number, branch in enumerate(branches)}
-            self._say(depth, f"{into}, i = {self._new(readers)}[{which}](b, i)")
-            return
         null = branches.index("null")
         other = branches[1 - null]
-        self._say(depth, f"if {which} == {2 * null}:")
-        self._say(depth + 1, f"{into} = None")
-        self._say(depth, f"elif {which} == {2 - 2 * null}:")
-        self._value(depth + 1, other, into)
+        self._say(depth, f"if {which} == {2 - 2 * null}:")
+        if into is None:
+            self._pass_over(depth + 1, other)
+        else:
+            self._value(depth + 1, other, into)
+        self._say(depth, f"elif {which} == {2 * null}:")
+        self._say(depth + 1, "pass" if into is None else f"{into} = None")
         self._say(depth, "else:")
         self._say(depth + 1, "raise ValueError('no such branch')")
 
@@ -219,7 +250,7 @@ _KNOWN: Mapping[str, Any] = {
     "double": struct.Struct("<d").unpack_from,
     "moment": _moment,
 }
-_SLICE = (
+_LENGTH = (
     "n = lengths[b[i]]",
     "i += 1",
     "if n is None:",
@@ -228,8 +259,8 @@ _SLICE = (
     "        n, i = (n & 127 | m << 7) >> 1, i + 1",
     "    else:",
     "        n, i = length(b, i - 1)",
-    "j = i + n",
 )
+_SLICE = (*_LENGTH, "j = i + n")
 _INT = ("X = numbers[b[i]]", "i += 1", "if X is None:", "    X, i = number(b, i - 1)")
 _LINES: Mapping[str, tuple[str, ...]] = {
     "string": (*_SLICE, "X = b[i:j].decode()", "i = j"),
@@ -241,3 +272,14 @@ _LINES: Mapping[str, tuple[str, ...]] = {
     "timestamp-micros": ("X, i = moment(b, i)",),
 }
 """What reads the types that have no parts, into `X`."""
+
+_PAST_INT = ("while b[i] > 127:", "    i += 1", "i += 1")
+_PAST: Mapping[str, tuple[str, ...]] = {
+    "string": (*_LENGTH, "i += n"),
+    "bytes": (*_LENGTH, "i += n"),
+    "int": _PAST_INT,
+    "long": _PAST_INT,
+    "boolean": ("i += 1",),
+    "double": ("i += 8",),
+}
+"""What leaves `i` behind them."""
