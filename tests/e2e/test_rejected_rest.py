@@ -19,7 +19,7 @@ from streams.agents.rejections import Refused, Rejections
 from streams.core.sealing import TenantKeys
 from streams.kafka.admin import Cluster
 from streams.topics import Topics
-from tests.unit.api.conftest import World, ticking
+from tests.unit.api.conftest import World, assigned, ticking
 from waybill import rejected_pages
 from waybill.api import build_api
 from waybill.api.producing import KafkaProducing
@@ -139,6 +139,7 @@ class Place:
 @pytest.fixture
 async def place(kafka: str, module_topics: Topics, tmp_path: Path) -> AsyncIterator[Place]:
     world, topics = World(f"sqlite:///{tmp_path / 'waybill.sqlite'}"), module_topics
+    assigned(world.store)
     cluster, producing = Cluster(kafka), KafkaProducing(Cluster(kafka), topics)
     records = RejectedRecords(cluster, topics.orders_rejected, world.tenant_keys)
     services = replace(world.services(topics), kafka=producing, rejected=records, now=ticking())
@@ -276,6 +277,8 @@ async def test_the_console_sends_several_and_says_which_it_did_not(place: Place)
     both = [("record", bad["id"]), ("record", good["id"])]
     asked = await (await place.sends("/rejected", "/rejected/selected", both)).text()
     assert "2 records go" in asked
+    unsaid = await place.sends("/rejected", "/rejected/selected", [*both, ("do", "send")])
+    assert unsaid.status == 422
     assert await place.orders() == []
     done = await place.sends(
         "/rejected", "/rejected/selected", [*both, ("do", "send"), ("reason", "it is there")]

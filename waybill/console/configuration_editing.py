@@ -80,6 +80,14 @@ async def edit(visit: Visit) -> web.StreamResponse:
     return await _editor(visit, sent)
 
 
+async def add_form(visit: Visit) -> web.StreamResponse:
+    """The form of a new step with a plugin, at the end of the version in use."""
+    in_use = version_in_use(visit)
+    text = _text(_FIRST if in_use is None else in_use.document)
+    sent = _Sent(text, 0 if in_use is None else in_use.version, "entry", "/sequence/-")
+    return await _entry_page(visit, sent, {"name": visit.request.query.get("plugin", "")})
+
+
 async def edit_entry(visit: Visit) -> web.StreamResponse:
     """Puts the entry of the form into the draft; another plugin brings other fields."""
     form = await visit.form()
@@ -206,9 +214,18 @@ async def _entry_form(
         names=sorted(visit.services.configurations.drafting.catalogue.names()),
         about=_schema(visit, name).get("description", ""),
         fields=fields,
-        is_new=sent.at.endswith("/-"),
+        ends=_ends(sent.text) if sent.at.endswith("/-") else [],
         problem=problem,
     )
+
+
+def _ends(text: str) -> list[tuple[str, str]]:
+    """Where the draft takes new entries: a label, and the pointer behind the last one."""
+    try:
+        document = parse_document(text, "").value
+    except RefusedDocumentError:
+        return []
+    return [(label, f"{at}/-") for label, at, _ in holders(document)]
 
 
 def _fields(visit: Visit, entry: Mapping[str, Any]) -> list[Field]:
@@ -295,5 +312,6 @@ def _text(document: Mapping[str, Any]) -> str:
 PAGES = (
     Page("GET", "/configuration/edit", edit_form, Scope.CONFIGURE),
     Page("POST", "/configuration/edit", edit, Scope.CONFIGURE),
+    Page("GET", "/configuration/entry", add_form, Scope.CONFIGURE),
     Page("POST", "/configuration/entry", edit_entry, Scope.CONFIGURE),
 )

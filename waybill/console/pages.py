@@ -24,10 +24,13 @@ To add a page:
    `layout` is the whole frame, or next to nothing where a fragment is asked for (header
    `Waybill-Fragment`), so a page is written once. Every undefined name is an error.
    Forms: `<form method="post">{{ ui.csrf() }}...`. No `style=`, no `on...=`, no inline script.
+   `<input {{ ui.named("url") }}>` gives a field its name and id, and says that it is wrong where the
+   problem is about it; `{{ ui.problem(problem, fields=["url"]) }}` leads to it.
 4. Live: `visit.page(..., live="order=...")` opens one stream `/api/events?order=...` (`live=""`:
    all events), `refresh=5` asks again every five seconds. Then the page is fetched anew, and what
    stands in elements with `data-live="name"` is merged in; keyed by `id` or `data-key`, so give
-   rows one. Focus, open `<details>`, selection and what was typed stay.
+   rows one. Focus, open `<details>`, selection and what was typed stay. Nothing of it is read out;
+   `data-say="A sentence"` on the element is, when it has changed, at most every ten seconds.
 5. Script, all optional: `data-dialog` on a link opens its page in a dialog; `data-copy="text"`
    on a button copies; `data-list` on a table's body or list lets j/k/x/Enter move (items:
    `data-item`, with a link and perhaps a checkbox); a form with `data-auto` submits when a field
@@ -195,6 +198,7 @@ class Visit:
             {
                 **values,
                 "problem": problem,
+                "fault": _field_of(problem),
                 "visit": self,
                 "live": live,
                 "refresh": refresh,
@@ -215,6 +219,11 @@ class Visit:
                 TOLD, quote(told[:1000]), max_age=_TOLD_S, httponly=True, samesite="Strict"
             )
         return response
+
+
+def _field_of(problem: ApiProblem | None) -> str:
+    """The field of a form that the problem is about, by the first part of its pointer."""
+    return "" if problem is None else (problem.field or "").strip("/").partition("/")[0]
 
 
 def own_path(given: str) -> str:

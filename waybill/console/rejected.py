@@ -90,7 +90,6 @@ async def selected(visit: Visit) -> web.StreamResponse:
             results = [await _sent(visit, name, body) for name in names]
     return visit.page(
         "rejected_selected.html",
-        status=200,
         names=names,
         reason=reason,
         problem=problem,

@@ -1,5 +1,6 @@
 """Templates, and how moments, durations, numbers, JSON and states are written in them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 from waybill.console.assets import packaged
 from waybill.console.states import state_of
@@ -17,6 +19,7 @@ from waybill.console.states import state_of
 NOTHING = "\N{EN DASH}"
 """What stands where there is no value."""
 
+_NAMED = re.compile("`([^`]+)`")
 _SECOND_MS, _MINUTE_S, _HOUR_S, _DAY_S = 1000, 60, 3600, 86_400
 
 
@@ -51,6 +54,7 @@ def _environment() -> Environment:
         number=number,
         json=pretty_json,
         path=_path,
+        prose=prose,
         unquoted=unquote,
     )
     environment.globals.update(asset=packaged().url, state_of=state_of, url=url, here=here)
@@ -136,6 +140,14 @@ def duration_ms(given: float | None) -> str:
 def number(given: float | None, places: int = 0) -> str:
     """With thousands parted: `12,345`."""
     return NOTHING if given is None else f"{given:,.{places}f}"
+
+
+def prose(text: str) -> Markup:
+    """A text of the code's, which puts names into backticks."""
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part
+        for number, part in enumerate(_NAMED.split(text))
+    )
 
 
 def pretty_json(value: Any) -> str:

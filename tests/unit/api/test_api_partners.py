@@ -80,6 +80,13 @@ class TestConsole:
         one = await (await partners.get("/connectors/stripe")).text()
         assert "daysUntilDue" in one
         assert "GET /v1/prices" in one
+        assert "<code>payment.stripe.paymentMethodId</code>" in one
+        assert "Days to pay within" in one
+        assert 'href="/configuration/entry?plugin=stripe"' in one
+        assert (
+            "accountOptions.recordTypeName"
+            in await (await partners.get("/connectors/salesforceV3")).text()
+        )
         assert (await partners.get("/connectors/strype")).status == 404
 
     async def test_connections_are_checked_by_a_button(self, partners: Any) -> None:

@@ -143,6 +143,11 @@ async def test_steps_are_added_moved_and_removed(client: Any) -> None:
     text = await shown(await sent(client, "apply", "/configuration/entry", **new))
     assert draft_of(text)["post"][1]["options"] == {"endpoint": "https://x.example/y"}
 
+    text = await page(client, "/configuration/entry?plugin=calloutPlugin")
+    assert '<option value="/post/-">post</option>' in text
+    assert "Milliseconds that the step may take" in text
+    assert "at the host of <code>endpoint</code>" in text
+
     moved = draft_of(await shown(await sent(client, "up:/sequence/1")))
     assert [one["name"] for one in moved["sequence"]] == ["zuora", "salesforceV3"]
     less = draft_of(await shown(await sent(client, "remove:/sequence/0")))

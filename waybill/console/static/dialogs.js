@@ -17,7 +17,7 @@ export function present() {
     event.preventDefault();
     show(link);
   });
-  dialog.addEventListener("close", () => { article.replaceChildren(); opener?.focus(); });
+  dialog.addEventListener("close", () => { article.replaceChildren(); back(); });
 }
 
 async function show(link) {
@@ -37,6 +37,13 @@ async function show(link) {
   dialog.setAttribute("aria-label", article.querySelector("h1, h2")?.textContent ?? "Action");
   dialog.showModal();
   (article.querySelector("[data-first]") ?? article.querySelector("input:not([type=hidden]), select, textarea"))?.focus();
+}
+
+// What opened the dialog may have been made anew meanwhile.
+function back() {
+  const again = opener?.isConnected ? opener : [...document.querySelectorAll("a[data-dialog]")]
+    .find((link) => link.href === opener?.href);
+  (again ?? document.getElementById("main"))?.focus();
 }
 
 function closing() {

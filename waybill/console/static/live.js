@@ -5,6 +5,7 @@ import { morph } from "./morph.js";
 const PAUSE_MS = 1000;
 const AGAIN_MS = 10_000;
 const HIDDEN_MS = 30_000;
+const SAID_MS = 10_000;
 
 const main = document.getElementById("main");
 const shown = document.querySelector("[data-live-state]");
@@ -15,9 +16,12 @@ let busy = false;
 let due = false;
 let last = 0;
 let closing = 0;
+let said = "";
+let saidAt = 0;
 
 export function follow() {
-  setInterval(tick, AGAIN_MS);
+  said = sentences();
+  setInterval(() => { tick(); say(); }, AGAIN_MS);
   const every = Number(main.dataset.refresh);
   if (every) setInterval(() => { if (!document.hidden) wake(); }, every * 1000);
   if (main.dataset.events === undefined) return;
@@ -92,7 +96,21 @@ function merge(text) {
     if (other && !region.parentElement.closest("[data-live]")) morph(region, other);
   }
   tick();
+  say();
   document.dispatchEvent(new CustomEvent("waybill:renewed"));
+}
+
+// Regions do not read themselves out whenever a figure changes: their data-say does, now and then.
+function say() {
+  const text = sentences();
+  if (text === said || performance.now() - saidAt < SAID_MS) return;
+  said = text;
+  saidAt = performance.now();
+  news.textContent = text;
+}
+
+function sentences() {
+  return [...main.querySelectorAll("[data-say]")].map((one) => one.dataset.say).join(" ");
 }
 
 function tick() {
