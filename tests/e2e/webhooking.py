@@ -16,7 +16,7 @@ from streams.agents.webhooks.endpoints import EndpointBook
 from streams.core.webhooks.egress import AllowList
 from streams.kafka.admin import Cluster
 from streams.topics import Topics
-from tests.unit.api.conftest import NOW, World
+from tests.unit.api.conftest import NOW, World, assigned
 from waybill.api import build_api
 from waybill.api.app import Addition
 from waybill.api.producing import KafkaProducing
@@ -101,6 +101,7 @@ class Apis:
 async def webhook_apis(kafka: str, topics: Topics, database_url: str) -> AsyncIterator[Apis]:
     """None of them started yet."""
     world = World(database_url)
+    assigned(world.store)
     async with AsyncExitStack() as stack:
         yield Apis(Cluster(kafka), topics, world, stack)
     world.store.close()

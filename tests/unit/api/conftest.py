@@ -1,5 +1,6 @@
 """The API over a real store that the real projector fills; only Kafka is stood in for."""
 
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -172,8 +173,7 @@ class World:
         self.endpoints = EndpointBook(cluster, "webhook-endpoints", self.tenant_keys)
         self.partners = PartnerSecrets(Connections({}), SecretValues({}))
         self.foreseen: list[Foreseen] | UnforeseenError = []
-        self._projector = Projector(self.store)
-        self._projector.assign([PARTITION, PARTITION + 1])
+        self._projector: Projector | None = None
         self.partition = PARTITION
         self.offsets = {PARTITION: -1, PARTITION + 1: -1}
 
@@ -246,9 +246,18 @@ class World:
             self.apply(Event(envelope, fact))
 
     def apply(self, event: Event) -> None:
+        if self._projector is None:
+            self._projector = assigned(self.store)
         self.offsets[self.partition] += 1
         record = Record(self.offsets[self.partition], encode(event))
         self._projector.apply(self.partition, [record])
+
+
+def assigned(store: Store) -> Projector:
+    """A projector of two partitions; nothing is in them yet."""
+    projector = Projector(store)
+    projector.assign([PARTITION, PARTITION + 1])
+    return projector
 
 
 def partner_connections(
@@ -277,10 +286,20 @@ def _plugins() -> dict[str, PluginFacts]:
     return {name: _facts(name) for name in ("salesforceV3", "zuora")}
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SQLite's file with all tables, to be copied: making them takes longer than most tests."""
+    path = tmp_path_factory.mktemp("empty") / "waybill.sqlite"
+    store = Store.open(f"sqlite:///{path}")
+    assigned(store)
+    store.close()
+    return path
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(empty_store: Path, tmp_path: Path) -> Iterator[World]:
     """Over SQLite."""
-    made = World(f"sqlite:///{tmp_path / 'waybill.sqlite'}")
+    made = World(f"sqlite:///{shutil.copy(empty_store, tmp_path)}")
     yield made
     made.store.close()
 
@@ -289,6 +308,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def world_on_each(database_url: str) -> Iterator[World]:
     """Over SQLite and over PostgreSQL."""
     made = World(database_url)
+    assigned(made.store)
     yield made
     made.store.close()
 
