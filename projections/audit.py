@@ -34,8 +34,13 @@ AUDIT = Table(
 )
 """`at` in microseconds since 1970, `details` as JSON without anything personal or secret."""
 
+INSTALLATION = "*"
+"""In place of a tenant: what was done to all of them at once. No tenant can be called so."""
+
 Index("audit_at", AUDIT.c.tenant, AUDIT.c.at, AUDIT.c.id)
-Index("audit_subject", AUDIT.c.tenant, AUDIT.c.subject, AUDIT.c.at)
+Index("audit_subject", AUDIT.c.tenant, AUDIT.c.subject, AUDIT.c.at, AUDIT.c.id)
+Index("audit_kind", AUDIT.c.tenant, AUDIT.c.kind, AUDIT.c.at, AUDIT.c.id)
+Index("audit_actor", AUDIT.c.tenant, AUDIT.c.actor, AUDIT.c.at, AUDIT.c.id)
 
 
 class AuditKind(StrEnum):
@@ -48,6 +53,8 @@ class AuditKind(StrEnum):
     WEBHOOK_ENDPOINT = "webhook_endpoint"
     WEBHOOK_DELIVERY = "webhook_delivery"
     REJECTED = "rejected"
+    API_KEY = "api_key"
+    VIEWS = "views"
 
 
 class AuditOutcome(StrEnum):
@@ -104,6 +111,15 @@ class Audit:
         statement = update(AUDIT).where(AUDIT.c.id == entry_id)
         with self._store.durable.begin() as connection:
             connection.execute(statement.values(outcome=outcome.value, code=code))
+
+    def of_kind(self, kind: AuditKind) -> list[tuple[str, dict[str, Any]]]:
+        """All entries of that kind with their tenants, first come first.
+
+        Looks through the whole table.
+        """
+        query = select(AUDIT).where(AUDIT.c.kind == kind.value).order_by(AUDIT.c.at, AUDIT.c.id)
+        with self._store.reader.begin() as connection:
+            return [(row.tenant, audit_shape(row)) for row in connection.execute(query)]
 
     def about(
         self, tenant: str, subjects: Collection[str], kind: AuditKind

@@ -19,7 +19,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from projections.audit import AUDIT, AuditKind, audit_shape
+from projections.audit import AUDIT, INSTALLATION, AuditKind, audit_shape
 from projections.commands import Outcome
 from projections.config_versions import VERSIONS
 from projections.moments import iso, microseconds, moment_of
@@ -31,7 +31,7 @@ LIMIT = 50
 MOST = 200
 """Entries on a page: unless asked otherwise, and at most."""
 
-_CURSOR = re.compile(r"([0-9]{1,18}):([0-2]):([ -~]{1,500})")
+_CURSOR = re.compile(r"([0-9]{1,18}):([0-3]):([ -~]{1,500})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class AuditCursor(NamedTuple):
         """The cursor; ValueError where the text is none that was handed out."""
         plain = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
         found = _CURSOR.fullmatch(plain)
-        if found is None or (found[2] != "0" and not found[3].isdecimal()):
+        if found is None or (int(found[2]) not in _OWN and not found[3].isdecimal()):
             raise ValueError("the cursor is not one that this API gave out")
         return cls(int(found[1]), int(found[2]), found[3])
 
@@ -80,7 +80,9 @@ class _Found(NamedTuple):
     shape: dict[str, Any]
 
 
-_OTHERS, _VERSIONS, _COMMANDS = range(3)
+_OTHERS, _VERSIONS, _COMMANDS, _EVERYBODYS = range(4)
+_OWN: Final = frozenset({_OTHERS, _EVERYBODYS})
+"""Sources in the audit's own table: the tenant's, and what was done to all tenants at once."""
 _OTHER_KINDS: Final = frozenset(AuditKind) - {
     AuditKind.COMMAND,
     AuditKind.BULK,
@@ -130,7 +132,12 @@ class AuditQueries:
         behind = None if cursor is None else AuditCursor.read(cursor)
         with self._store.reading() as (connection, tables):
             look = _Look(connection, tables, tenant, filters, behind, min(limit, MOST))
-            sources = (_others(look), _versions(look), _commands(look))
+            sources = (
+                _others(look, _OTHERS, tenant),
+                _others(look, _EVERYBODYS, INSTALLATION),
+                _versions(look),
+                _commands(look),
+            )
             newest = merge(*sources, key=lambda one: one[:2], reverse=True)
             found = list(islice(newest, look.limit + 1))
             page = found[: look.limit]
@@ -146,16 +153,16 @@ def _behind(
 ) -> ColumnElement[bool]:
     if source != cursor.source:
         return at <= cursor.at if source < cursor.source else at < cursor.at
-    last: str | int = cursor.name if source == _OTHERS else int(cursor.name)
+    last: str | int = cursor.name if source in _OWN else int(cursor.name)
     return tuple_(at, name) < tuple_(cursor.at, last)
 
 
-def _others(look: _Look) -> Iterable[_Found]:
+def _others(look: _Look, source: int, tenant: str) -> Iterable[_Found]:
     columns, filters = AUDIT.c, look.filters
     if not look.may_be(*_OTHER_KINDS) or filters.bulk is not None:
         return ()
     query = select(AUDIT).where(
-        columns.tenant == look.tenant, *look.conditions(_OTHERS, columns.at, columns.id)
+        columns.tenant == tenant, *look.conditions(source, columns.at, columns.id)
     )
     if filters.kind is not None:
         query = query.where(columns.kind == filters.kind.value)
@@ -165,7 +172,7 @@ def _others(look: _Look) -> Iterable[_Found]:
         query = query.where(columns.subject == indexable(filters.subject))
     query = query.order_by(columns.at.desc(), columns.id.desc()).limit(look.limit + 1)
     rows = look.connection.execute(query).all()
-    return [_Found(row.at, _OTHERS, row.id, audit_shape(row)) for row in rows]
+    return [_Found(row.at, source, row.id, audit_shape(row)) for row in rows]
 
 
 def _versions(look: _Look) -> Iterable[_Found]:
@@ -195,8 +202,15 @@ def _commands(look: _Look) -> Iterable[_Found]:
     if not look.may_be(AuditKind.COMMAND, AuditKind.BULK):
         return ()
     folded = filters.subject is None and filters.bulk is None
+    whose = commands.tenant == look.tenant
+    if filters.subject is not None:
+        order = _order_place(look, filters.subject)
+        if order is None:
+            return ()
+        # Its tenant is the order's. Said again, it would lead the database to all of theirs.
+        whose = commands.order_place == order
     query = select(look.tables.commands).where(
-        commands.tenant == look.tenant,
+        whose,
         *look.conditions(_COMMANDS, commands.received, commands.place),
         *_chosen(look, folded=folded),
     )
@@ -207,15 +221,18 @@ def _commands(look: _Look) -> Iterable[_Found]:
     ]
 
 
+def _order_place(look: _Look, order_id: str) -> int | None:
+    """Where the order began, by which its commands are found; None where the tenant has none."""
+    orders = look.tables.orders.c
+    of = select(orders.place).where(orders.id == order_id, orders.tenant == look.tenant)
+    return look.connection.scalar(of)
+
+
 def _chosen(look: _Look, *, folded: bool) -> list[ColumnElement[bool]]:
     commands, filters = look.tables.commands.c, look.filters
     found: list[ColumnElement[bool]] = []
     if filters.actor is not None:
         found.append(commands.actor == indexable(filters.actor))
-    if filters.subject is not None:
-        orders = look.tables.orders.c
-        of = select(orders.place).where(orders.id == filters.subject)
-        found.append(commands.order_place.in_(of))
     if filters.bulk is not None:
         found.append(commands.bulk == indexable(filters.bulk))
     if filters.kind is AuditKind.BULK:

@@ -59,7 +59,7 @@ def commands_table(metadata: MetaData, prefix: str) -> Table:
 
 
 def _index(table: Table, prefix: str) -> None:
-    """By id; by bulk and outcome, for progress; by moment, also within a bulk, for the audit."""
+    """By id; by bulk and outcome, for progress; for the audit by moment, actor and bulk."""
     columns = table.c
     Index(f"{prefix}commands_id", columns.tenant, columns.id)
     Index(
@@ -71,6 +71,13 @@ def _index(table: Table, prefix: str) -> None:
         postgresql_where=columns.bulk.is_not(None),
     )
     Index(f"{prefix}commands_received", columns.tenant, columns.received, columns.place)
+    Index(
+        f"{prefix}commands_actor",
+        columns.tenant,
+        columns.actor,
+        columns.received,
+        columns.place,
+    )
     Index(
         f"{prefix}commands_bulk_received",
         columns.tenant,

@@ -1,12 +1,12 @@
-"""Adds keys to the file in WAYBILL_API_KEYS, which holds hashes only."""
+"""Changes the file in WAYBILL_API_KEYS, which holds hashes only."""
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from waybill.api.auth import load_api_keys
+from waybill.api.auth import KeyAct, load_api_keys
 
 
 def add_api_key(path: Path, entry: Mapping[str, Any]) -> None:
@@ -14,14 +14,33 @@ def add_api_key(path: Path, entry: Mapping[str, Any]) -> None:
 
     `ApiKeysError` where the file is there and cannot be used.
     """
-    kept: list[Any] = []
-    if path.exists():
-        load_api_keys(path)
-        kept = json.loads(path.read_bytes())
+    _write(path, [*(_read(path) if path.exists() else ()), entry])
+
+
+def revoke_api_key(path: Path, key_id: str, act: KeyAct) -> bool:
+    """Mark the key as revoked; whether there was one to revoke. `ApiKeysError` as above.
+
+    Its entry stays, so that the audit can tell of it.
+    """
+    kept = _read(path)
+    found = [entry for entry in kept if entry["id"] == key_id and not entry.get("revoked")]
+    for entry in found:
+        entry["revoked"] = act.model_dump(mode="json", exclude_none=True)
+        _write(path, kept)
+    return bool(found)
+
+
+def _read(path: Path) -> list[Any]:
+    load_api_keys(path)
+    kept: list[Any] = json.loads(path.read_bytes())
+    return kept
+
+
+def _write(path: Path, entries: Sequence[Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.new")
     with open(beside, "w", opener=_private, encoding="utf-8") as file:
-        json.dump([*kept, entry], file, indent=2)
+        json.dump(list(entries), file, indent=2)
         file.write("\n")
     beside.replace(path)
 

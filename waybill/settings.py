@@ -1,6 +1,7 @@
 """What the environment says, read once and checked; the only reader of the environment."""
 
 import difflib
+import getpass
 import importlib
 import os
 import re
@@ -173,6 +174,14 @@ def load_settings() -> Settings:
 def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     """The environment for a process that we start: ours, with `overrides`."""
     return {**os.environ, **overrides}
+
+
+def operator_name() -> str:
+    """Who runs this process, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "unknown"  # a container may run as a number that no file of users names
 
 
 def cache_directory() -> Path:

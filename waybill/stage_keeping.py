@@ -1,14 +1,16 @@
-"""What a worker does about its stages beside performing: it obeys operators, and tells people."""
+"""What a worker does about its stages beside performing: obeys, keeps who asked, tells people."""
 
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
 from plugins.stages import StageBook
+from projections.audit import Audit
 from projections.stage_states import StageStates
 from streams.agents.stage_controls import StageControls
 from streams.agents.stage_report import StageReport
 from streams.kafka.following import Following
+from waybill.controls_keeping import ControlsKeeping
 from waybill.core import Core
 
 
@@ -19,7 +21,8 @@ class StageKeeping:
     """
 
     def __init__(self, core: Core, book: StageBook, now: Callable[[], datetime]) -> None:
-        controls = StageControls(book)
+        self._keeping = ControlsKeeping(Audit(core.store))
+        controls = StageControls(book, heard=self._keeping.heard)
         self._following = Following(
             core.topics.stage_controls,
             core.cluster.bootstrap,
@@ -31,6 +34,7 @@ class StageKeeping:
 
     async def __aenter__(self) -> None:
         self._following.start()
+        self._keeping.start()
         self._reporting = asyncio.create_task(self._report.run(), name="stage-report")
         await self._following.caught_up()
 
@@ -39,3 +43,4 @@ class StageKeeping:
             self._reporting.cancel()
             await asyncio.wait([self._reporting])
         await self._following.stop()
+        await self._keeping.stop()

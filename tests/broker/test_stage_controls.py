@@ -3,18 +3,26 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaProducer
 
 from plugins.stages import StageBook
+from projections.audit_queries import AuditFilters, AuditQueries
 from projections.stage_states import FRESH, StageStates
 from projections.store import Store
+from projections.vault import Vault
 from schemas.connections import Connection
 from streams.agents.stage_controls import StageControls
+from streams.kafka.admin import Cluster
 from streams.kafka.following import Following
 from streams.topics import Topics
+from waybill.clock import random_bytes, utc_now
+from waybill.core import Core
+from waybill.settings import Settings
+from waybill.stage_keeping import StageKeeping
 
 HOST = "partner.test"
 CONNECTION = Connection(base_url=f"https://{HOST}")
@@ -69,6 +77,32 @@ async def test_a_worker_knows_all_holds_before_it_begins_and_obeys_within_a_seco
     await write(kafka, topic, said("acme", held=True))
     await until(lambda: stage.state().held)
     await following.stop()
+
+
+async def test_a_worker_keeps_who_asked_though_no_api_is_there_to_read_it(
+    kafka: str, topics: Topics, tmp_path: Path
+) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'waybill.sqlite'}")
+    core = Core(
+        name="w",
+        settings=Settings.from_environment({"WAYBILL_DATA": str(tmp_path)}),
+        cluster=Cluster(kafka),
+        topics=topics,
+        store=store,
+        keys={},
+        vault=Vault(store, {}, random_bytes, utc_now),
+    )
+    later = {**said("zuora", held=False), "at": (AT + timedelta(minutes=1)).isoformat()}
+    await write(kafka, topics.stage_controls, said("zuora", held=True), later)
+
+    def kept() -> list[str]:
+        items = AuditQueries(store).audit("default", AuditFilters())["items"]
+        return [f"{one['action']} {one['subject']} {one['actor']}" for one in items]
+
+    async with StageKeeping(core, StageBook(lambda: 0.0), utc_now):
+        await until(lambda: len(kept()) == 2)
+    assert kept() == ["release zuora ada", "hold zuora ada"]
+    store.close()
 
 
 def test_the_store_shows_what_each_worker_said_last(database_url: str) -> None:

@@ -141,9 +141,11 @@ async def test_a_rebuild_leaves_every_order_where_it_was_and_publishes_none_agai
     answer = stack.submit(an_order())
     before = stack.ended(answer["id"])
     count = len(stack.orders())
-    rebuilt = stack.cli("rebuild", "--json")
+    rebuilt = stack.cli("rebuild", "--json", "--reason", "to see")
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert json.loads(rebuilt.stdout)
+    [kept] = document(stack.cli("audit", "--kind", "views", "--json"))["items"]
+    assert (kept["action"], kept["outcome"], kept["reason"]) == ("rebuild", "done", "to see")
     assert len(stack.orders()) == count
     assert stack.order(answer["id"]) == before
     after = stack.submit(an_order())

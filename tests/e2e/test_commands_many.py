@@ -10,6 +10,7 @@ import pytest
 from streams.topics import Topics
 from tests.e2e.commanding import failed_order, failed_orders, hasty_stack, types
 from tests.e2e.stack import Stack, an_order
+from waybill.settings import operator_name
 
 WHY = ("--reason", "a test")
 
@@ -129,9 +130,14 @@ async def test_what_was_rejected_is_sent_again_once_its_cause_is_gone(stack: Sta
     assert "content" not in said(stack, "rejected", "show", place)
     whole = said(stack, "rejected", "show", place, "--content")
     assert (whole["content"], whole["headers"]) == ("no json", {"x": "y"})
-    assert stack.cli("rejected", "replay", place).returncode == 1
-    sent = said(stack, "rejected", "replay", "--code", "malformed", "--yes")
+    assert stack.cli("rejected", "replay", place).returncode == 2
+    assert stack.cli("rejected", "replay", place, *WHY).returncode == 1
+    sent = said(stack, "rejected", "replay", "--code", "malformed", "--yes", *WHY)
     assert sent["sent"] == [place]
+    items = said(stack, "audit", "--about", place.replace("/", "-"))["items"]
+    told = [(one["action"], one["outcome"], one["reason"]) for one in items]
+    assert told == [("replay", "done", WHY[1]), ("read", "done", None)]
+    assert {one["actor"] for one in items} == {f"cli:{operator_name()}"}
     stack.until(lambda: len(said(stack, "rejected", "list")["items"]) == 3, 60)
     again = said(stack, "rejected", "list")["items"][0]
     headers = said(stack, "rejected", "show", again["place"], "--content")["headers"]

@@ -130,6 +130,28 @@ class TestUpkeep:
         assert [key.scopes for key in load_api_keys(path)] == [{"operate"}] * 2
         assert path.stat().st_mode & 0o777 == 0o600
 
+    def test_a_key_is_revoked_with_a_reason_and_stays_listed(
+        self, tmp_path: Path, capsys: Captured
+    ) -> None:
+        path = tmp_path / "keys.json"
+        for reason in ("the shop", "the till"):
+            assert main(["keys", "new", "--file", str(path), "--reason", reason, "--json"]) == 0
+        gone, stays = [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()]
+        revoke = ["keys", "revoke", gone, "--file", str(path)]
+        assert main(revoke) == 2
+        assert main([*revoke, "--reason", "it leaked"]) == 0
+        assert "Restart the API" in capsys.readouterr().out
+        assert main([*revoke, "--reason", "it leaked"]) == 1
+        assert "not_found" in capsys.readouterr().err
+        assert main(["keys", "list", "--file", str(path), "--json"]) == 0
+        items = {one["id"]: one for one in json.loads(capsys.readouterr().out)["items"]}
+        assert items[gone]["revoked"]["reason"] == "it leaked"
+        assert items[gone]["revoked"]["by"].startswith("cli:")
+        assert (items[stays]["revoked"], items[stays]["made"]["reason"]) == (None, "the till")
+        assert "hash" not in items[gone]
+        assert main(["keys", "list", "--file", str(path)]) == 0
+        assert "it leaked" in capsys.readouterr().out
+
     def test_a_key_file_that_is_broken_is_left_alone(
         self, tmp_path: Path, capsys: Captured
     ) -> None:

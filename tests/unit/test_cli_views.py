@@ -1,4 +1,4 @@
-"""Subscriptions, statistics and lag: what they ask and print. The API's answers are scripted."""
+"""Subscriptions, statistics, lag, the audit: what they ask and print. Answers are scripted."""
 
 import json
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit import test_cli_orders
 from tests.unit.test_cli_orders import ORDER, Asked
+from waybill.api.audit_routes import EXAMPLE as AUDIT
 from waybill.api.lag_routes import EXAMPLE as LAG
 from waybill.api.statistics_routes import EXAMPLE as STATISTICS
 from waybill.api.subscription_routes import SUBSCRIPTION
@@ -92,3 +93,22 @@ def test_lag_is_told_of_every_reader(api: Asked, capsys: Captured) -> None:
         assert said in shown
     assert main(["lag", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["items"][0] == views
+
+
+def test_the_audit_is_listed_page_by_page_by_its_filters(api: Asked, capsys: Captured) -> None:
+    entry = {**AUDIT["items"][0], "reason": "they\x1b[2J moved"}
+    api.answers["GET /api/audit"] = (200, {"items": [entry], "next": "more"})
+    words = ["--kind", "api_key", "--actor", "key:a", "--about", "9c1d", "--from", "2026-03-01"]
+    assert main(["audit", *words, "--limit", "2"]) == 0
+    shown = capsys.readouterr().out
+    for said in ("webhook endpoint", "changed", "they [2J moved", "key:5d1c9f3a", "done"):
+        assert said in shown
+    first, second = asked(api, "GET /api/audit")
+    given = {"kind": ["api_key"], "actor": ["key:a"], "subject": ["9c1d"], "from": ["2026-03-01"]}
+    assert first == {**given, "limit": ["2"]}
+    assert second == {**given, "limit": ["1"], "cursor": ["more"]}
+    api.answers["GET /api/audit"] = (200, {"items": [], "next": None})
+    assert main(["audit"]) == 0
+    assert "Nobody did anything that fits." in capsys.readouterr().out
+    assert main(["audit", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"items": []}

@@ -22,7 +22,7 @@ class AuditQuery(Reread):
         default=None,
         max_length=400,
         description="An order's id, a stage, a webhook endpoint or delivery, a rejected record, "
-        "or a version of the configuration",
+        "a version of the configuration, or an API key's id",
     )
     bulk: str | None = Field(
         default=None, max_length=100, description="Each command of this bulk, one by one"
@@ -38,10 +38,13 @@ class AuditView(_Shape):
 
     id: str
     at: AwareDatetime
-    kind: AuditKind = Field(description="bulk: all commands of one, at the last of them")
+    kind: AuditKind = Field(
+        description="bulk: all commands of one, at the last of them; views: of the whole "
+        "installation, not of one tenant"
+    )
     action: str = Field(
         description="The command, or what was done: hold, release, put, created, changed, rotated, "
-        "deleted, test, replay, read"
+        "deleted, test, replay, read, made, revoked, removed, rebuild"
     )
     subject: str = Field(description="What it was done to")
     actor: str

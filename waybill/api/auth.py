@@ -19,7 +19,16 @@ from waybill.api.problems import BAD_HEADER, FOREIGN_HOST, MISSING_SCOPE, UNAUTH
 from waybill.api.problems import ApiProblem as Refused
 from waybill.api.sessions import COOKIE, Sessions
 
-__all__ = ["ApiKey", "ApiKeysError", "Gate", "Principal", "Scope", "load_api_keys", "new_api_key"]
+__all__ = [
+    "ApiKey",
+    "ApiKeysError",
+    "Gate",
+    "KeyAct",
+    "Principal",
+    "Scope",
+    "load_api_keys",
+    "new_api_key",
+]
 
 DEFAULT_TENANT = "default"
 TENANT_HEADER = "waybill-tenant"
@@ -33,8 +42,21 @@ NOBODY = Principal(DEFAULT_TENANT, frozenset(), "anonymous")
 """Who came without a key."""
 
 
+class KeyAct(BaseModel):
+    """When a key was made or revoked, by whom and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at: AwareDatetime
+    by: str
+    reason: str | None = None
+
+
 class ApiKey(BaseModel):
-    """One key as the file in WAYBILL_API_KEYS holds it: `hash` is the SHA-256 of the whole key."""
+    """One key as the file in WAYBILL_API_KEYS holds it: `hash` is the SHA-256 of the whole key.
+
+    One that is `revoked` lets nobody in; it stays there for the audit.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,6 +66,8 @@ class ApiKey(BaseModel):
     scopes: frozenset[Scope]
     expires: AwareDatetime | None = None
     actor: str | None = None
+    made: KeyAct | None = None
+    revoked: KeyAct | None = None
 
 
 class ApiKeysError(Exception):
@@ -67,12 +91,17 @@ def load_api_keys(path: Path) -> tuple[ApiKey, ...]:
 
 
 def new_api_key(
-    tenant: str, scopes: Iterable[Scope], random_bytes: Callable[[int], bytes]
+    tenant: str,
+    scopes: Iterable[Scope],
+    random_bytes: Callable[[int], bytes],
+    made: KeyAct | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """A key to show once, and its entry for the file of keys."""
     key_id = random_bytes(_ID_BYTES).hex()
     text = f"wb_{key_id}_{random_bytes(_SECRET_BYTES).hex()}"
-    entry = ApiKey(id=key_id, hash=_digest(text), tenant=tenant, scopes=frozenset(scopes))
+    entry = ApiKey(
+        id=key_id, hash=_digest(text), tenant=tenant, scopes=frozenset(scopes), made=made
+    )
     plain = entry.model_dump(mode="json", exclude_none=True)
     return text, {**plain, "scopes": sorted(plain["scopes"])}
 
@@ -175,7 +204,7 @@ class Gate:
         return _principal(key)
 
     def _is_over(self, key: ApiKey) -> bool:
-        return key.expires is not None and key.expires <= self._now()
+        return key.revoked is not None or (key.expires is not None and key.expires <= self._now())
 
 
 def _principal(key: ApiKey) -> Principal:

@@ -8,7 +8,7 @@ from projections.audit import Audit
 from streams.agents.stage_controls import StageControls
 from streams.kafka.admin import Cluster
 from streams.kafka.following import Following
-from waybill.api.controls_keeping import ControlsKeeping
+from waybill.controls_keeping import ControlsKeeping
 
 
 class Controls(Protocol):

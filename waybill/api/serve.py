@@ -30,16 +30,17 @@ from streams.kafka.lag import LagProbe
 from streams.topics import Topics
 from waybill import clock, rules
 from waybill.api.app import Addition, build_api
-from waybill.api.auth import ApiKeysError, Gate, load_api_keys
+from waybill.api.auth import ApiKey, ApiKeysError, Gate, load_api_keys
 from waybill.api.call import ApiServices
 from waybill.api.checking import CommandChecks
 from waybill.api.configuring import version_setting
 from waybill.api.controls import FollowedControls
+from waybill.api.key_keeping import keep_keys
 from waybill.api.partners import PartnerSecrets
 from waybill.api.producing import KafkaProducing
 from waybill.api.sessions import Sessions
-from waybill.api.store import StoreReading
 from waybill.api.settings_topics import KeyedTopic
+from waybill.api.store import StoreReading
 from waybill.api.webhook_services import WebhookServices
 from waybill.configuration import load_connections
 from waybill.configuring.book import ConfigurationBook
@@ -84,6 +85,8 @@ def run_api(settings: Settings, add: Addition | None = None) -> int:
         log.error("refused: %s", problem)  # noqa: TRY400 (the message is the whole story)
         return REFUSED
     try:
+        if parts.api_keys is not None:
+            keep_keys(parts.audit, parts.api_keys, clock.utc_now())
         return run(lambda ending: _serve(settings, parts, add, ending))
     finally:
         store.close()
@@ -96,6 +99,7 @@ class _Parts:
     cluster: Cluster
     topics: Topics
     lags: LagProbe
+    api_keys: tuple[ApiKey, ...] | None
     gate: Gate
     intake: Intake
     checks: CommandChecks
@@ -124,11 +128,14 @@ def _parts(settings: Settings, store: Store) -> _Parts:
     connections = load_connections(settings)
     checker = ConnectionChecker(transport, secrets, clock.utc_now, clock.monotonic)
     cluster, topics = _cluster(settings), Topics(settings.topic_prefix)
+    api_keys = None if settings.api_keys is None else load_api_keys(settings.api_keys)
+    sessions = Sessions(tenant_keys, clock.utc_now, clock.random_bytes)
     return _Parts(
         cluster=cluster,
         lags=LagProbe(cluster),
         topics=topics,
-        gate=_gate(settings, tenant_keys, PartnerSecrets(connections, secrets)),
+        api_keys=api_keys,
+        gate=Gate(api_keys, clock.utc_now, PartnerSecrets(connections, secrets), sessions),
         intake=taking,
         checks=CommandChecks(
             rules.commanding(taking, registry),
@@ -149,14 +156,6 @@ def _parts(settings: Settings, store: Store) -> _Parts:
         audit=Audit(store),
         tenant_keys=tenant_keys,
     )
-
-
-def _gate(
-    settings: Settings, tenant_keys: Mapping[str, TenantKeys], partners: PartnerSecrets
-) -> Gate:
-    keys = None if settings.api_keys is None else load_api_keys(settings.api_keys)
-    sessions = Sessions(tenant_keys, clock.utc_now, clock.random_bytes)
-    return Gate(keys, clock.utc_now, partners, sessions)
 
 
 def _cluster(settings: Settings) -> Cluster:

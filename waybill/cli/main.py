@@ -49,7 +49,7 @@ COMMANDS = {
     "config": ("configuration", "See, check and change the configuration, version by version."),
     "connectors": ("connectors", "See the plugins that a sequence can name, and write a new one."),
     "doctor": ("upkeep", "Check this installation and say what to do."),
-    "keys": ("upkeep", "API keys."),
+    "keys": ("api_keys", "Make API keys, list and revoke them."),
     "topics": ("processes", "Create missing topics and check all of them."),
     "rebuild": ("views", "Build all views anew from the log."),
     "verify": ("views", "Prove that the views are what the log makes."),

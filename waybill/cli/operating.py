@@ -29,7 +29,7 @@ def _options(*options: Callable[[_Function], _Function]) -> Callable[[_Function]
 
 
 _reason = click.option(
-    "--reason", help="Why; it stays in the log. Needed, but with --preview.", metavar="TEXT"
+    "--reason", help="Why; it stays in the log. Needed, except with --preview.", metavar="TEXT"
 )
 _preview = click.option(
     "--preview", "only_preview", is_flag=True, help="Only tell what would happen, and to which."

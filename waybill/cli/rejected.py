@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
+from projections.audit import AuditKind
 from streams.core.sealing import UnsealingError
 from streams.kafka.admin import Cluster
 from streams.topics import Topics
 from waybill.cli.output import ReportedError, console, emit, json_option, plain, problem, table
 from waybill.embedded.broker import running_bootstrap
 from waybill.keys import load_keys
-from waybill.rejected import Rejected, read_rejected, replaying
+from waybill.local_acts import LocalAct, LocalActs, local_acts
+from waybill.rejected import Rejected, Replay, read_rejected, replaying
 from waybill.settings import Settings, load_settings
 
 _MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"])
@@ -94,7 +96,11 @@ def show(place: str, *, content: bool, json_output: bool) -> None:
     """
     at = _place()
     [one] = _all_there(at.read(_wanted((place,), {})), (place,))
-    original = _opened(one, at.keys())
+    if content:
+        with local_acts(at.settings) as acts, acts.kept(_act(one, "read")):
+            original = _opened(one, at.keys())
+    else:
+        original = _opened(one, at.keys())
     shape = {**one.shape(), "bytes": len(original.value)}
     if content:
         shape["content"] = original.value.decode(errors="replace")
@@ -110,8 +116,11 @@ def show(place: str, *, content: bool, json_output: bool) -> None:
 @click.argument("places", nargs=-1, metavar="[PLACE]...")
 @_filters
 @click.option("--yes", is_flag=True, help="Do not ask whether these are meant.")
+@click.option("--reason", required=True, help="Why; it stays in the audit.")
 @json_option
-def replay(places: tuple[str, ...], *, yes: bool, json_output: bool, **given: Any) -> None:
+def replay(
+    places: tuple[str, ...], *, yes: bool, reason: str, json_output: bool, **given: Any
+) -> None:
     """Send originals again, to the topics that they came from.
 
     Name them by their places, or say by options which are meant. Sent again and again, an order
@@ -125,24 +134,43 @@ def replay(places: tuple[str, ...], *, yes: bool, json_output: bool, **given: An
         _all_there(found, places)
     if not yes and found:
         _confirm(found, as_json=json_output)
-    sent = asyncio.run(_replayed(at, found))
+    with local_acts(at.settings) as acts:
+        sent = asyncio.run(_replayed(at, found, acts, reason))
     if json_output:
         emit({"sent": sent})
     else:
         click.echo(f"{len(sent)} sent again; what is refused anew is listed anew")
 
 
-async def _replayed(at: _Place, found: list[Rejected]) -> list[str]:
+async def _replayed(at: _Place, found: list[Rejected], acts: LocalActs, reason: str) -> list[str]:
     async with replaying(at.cluster, at.topic, at.keys()) as replay_:
         for one in found:
-            if one.topic not in {at.topics.orders, at.topics.order_commands}:
-                detail = f"{one.place} came neither from orders nor from order-commands"
-                raise ReportedError(problem("no_origin", detail, "see `origin`; send it by hand"))
-            try:
-                await replay_.send(one)
-            except UnsealingError as error:
-                raise _sealed(error) from None
+            with acts.kept(_act(one, "replay", reason)):
+                await _sent(at, replay_, one)
     return [one.place for one in found]
+
+
+async def _sent(at: _Place, replay_: Replay, one: Rejected) -> None:
+    if one.topic not in {at.topics.orders, at.topics.order_commands}:
+        detail = f"{one.place} came neither from orders nor from order-commands"
+        raise ReportedError(problem("no_origin", detail, "see `origin`; send it by hand"))
+    try:
+        await replay_.send(one)
+    except UnsealingError as error:
+        raise _sealed(error) from None
+
+
+def _act(one: Rejected, action: str, reason: str | None = None) -> LocalAct:
+    """As the API keeps it, by the name that a record has there."""
+    details = {"code": one.told.get("code"), "edited": False} if action == "replay" else {}
+    return LocalAct(
+        kind=AuditKind.REJECTED,
+        action=action,
+        subject=one.place.replace("/", "-"),
+        tenant=one.tenant,
+        reason=reason,
+        details=details,
+    )
 
 
 def _confirm(found: list[Rejected], *, as_json: bool) -> None:

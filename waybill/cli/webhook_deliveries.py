@@ -108,7 +108,7 @@ def delivery(delivery_id: str, *, json_output: bool) -> None:
 @_filtered
 @click.option("--preview", "only_preview", is_flag=True, help="Only say how many.")
 @click.option("--yes", is_flag=True, help="Do not ask whether so many are meant.")
-@click.option("--reason", help="Why; it stays in the audit. Needed, but with --preview.")
+@click.option("--reason", help="Why; it stays in the audit. Needed, except with --preview.")
 @json_option
 def replay(
     delivery_ids: tuple[str, ...],

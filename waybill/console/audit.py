@@ -22,6 +22,8 @@ KINDS: Mapping[str, str] = {
     AuditKind.WEBHOOK_ENDPOINT: "Webhook endpoint",
     AuditKind.WEBHOOK_DELIVERY: "Webhook delivery",
     AuditKind.REJECTED: "Rejected record",
+    AuditKind.API_KEY: "API key",
+    AuditKind.VIEWS: "Views",
 }
 """The kinds of entries, as people call them."""
 
@@ -57,13 +59,14 @@ async def audit(visit: Visit) -> web.StreamResponse:
     )
 
 
-def _place(entry: Mapping[str, Any]) -> str:
-    """The page of what was acted on."""
+def _place(entry: Mapping[str, Any]) -> str | None:
+    """The page of what was acted on, where it has one."""
     if entry["kind"] == AuditKind.BULK:
         return url("/audit", bulk=entry["subject"])
     if entry["kind"] == AuditKind.STAGE:
         return "/stages"
-    return f"{_PLACES[entry['kind']]}{entry['subject']}"
+    place = _PLACES.get(entry["kind"])
+    return None if place is None else f"{place}{entry['subject']}"
 
 
 PAGES = (Page("GET", "/audit", audit, Scope.OPERATE),)

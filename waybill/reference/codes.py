@@ -118,6 +118,10 @@ CODES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "still_open": ("the order has no end within --timeout", "`waybill order ID --follow`"),
         "unconfirmed": ("a filter, and nobody to ask whether it is meant", "add `--yes`"),
         "no_origin": ("not from `orders` or `order-commands`", "see `origin`; send it by hand"),
+        "audit_unavailable": (
+            "no store that could keep who did it, so that nothing is done",
+            "set WAYBILL_DATABASE as the workers have it",
+        ),
         "no_kafka": ("no Kafka is set or running here", "set WAYBILL_KAFKA, or `waybill up`"),
         "bad_configuration": ("errors in configuration or connections", "see the findings"),
         "if_match_missing": ("a change does not say what it was made from", "send If-Match"),

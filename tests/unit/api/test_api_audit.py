@@ -18,7 +18,7 @@ from streams.core.config_versions import Version
 from tests.unit.api.conftest import NOW
 from waybill.api import build_api
 from waybill.api.audit_shapes import AuditPage
-from waybill.api.controls_keeping import ControlsKeeping
+from waybill.controls_keeping import ControlsKeeping
 
 
 @pytest.fixture

@@ -13,7 +13,11 @@ log = logging.getLogger(__name__)
 
 
 class ControlsKeeping:
-    """Writes each control once, however often it is read and by however many processes."""
+    """Writes each control once, however often it is read and by however many processes.
+
+    Workers and API alike: of two controls that nobody has read in between, the topic may keep the
+    last one only, and it is a worker that writes them there.
+    """
 
     def __init__(self, audit: Audit) -> None:
         self._audit = audit
