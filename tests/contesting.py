@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, Protocol, TypeVar
 
+import pytest
 from hypothesis import strategies as st
 
 PROCESSES = 3
@@ -16,6 +17,7 @@ class Book(Protocol):
 
 
 B = TypeVar("B", bound=Book)
+T = TypeVar("T")
 Records = list[tuple[bytes, bytes | None]]
 Steps = list[tuple[str, int]]
 """What happens, and in which process."""
@@ -23,6 +25,13 @@ Steps = list[tuple[str, int]]
 
 class LostError(Exception):
     """Kafka did not acknowledge: the record may come later, or never."""
+
+
+def run(playing: Coroutine[Any, Any, T]) -> T:
+    """What was played: whoever writes waits for as long as it takes, on a busy machine, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streams.agents.contested.READ_BACK_S", 3600)
+        return asyncio.run(playing)
 
 
 def steps(**weights: int) -> st.SearchStrategy[Steps]:
@@ -99,9 +108,9 @@ class World(Generic[B]):
     def fresh(self) -> list[B]:
         """Books of processes that begin now, however far compaction has been."""
         books = []
-        for end in range(len(self.topic) + 1):
+        for records in {tuple(compacted(self.topic, end)) for end in range(len(self.topic) + 1)}:
             books.append(self._book(0))
-            for record in compacted(self.topic, end):
+            for record in records:
                 books[-1].take(*record)
         return books
 

@@ -15,7 +15,7 @@ from projections.config_versions import ConfigVersions
 from projections.store import Store
 from schemas.connections import Connections
 from streams.core.config_versions import FROM_FILE, Version, version_bytes
-from tests.contesting import PROCESSES, LostError, Steps, World, steps
+from tests.contesting import PROCESSES, LostError, Steps, World, run, steps
 from waybill.configuring.book import ConfigurationBook, Put, StaleBaseError
 from waybill.configuring.drafts import Drafting
 
@@ -97,7 +97,7 @@ async def played(versions: ConfigVersions, happening: Steps) -> Configurations:
 def test_all_readers_agree_however_far_the_topic_is_compacted(
     versions: ConfigVersions, happening: Steps
 ) -> None:
-    world = asyncio.run(played(versions, happening))
+    world = run(played(versions, happening))
     if world.topic:
         held, *others = world.current(world.books)
         assert held is not None
@@ -109,11 +109,11 @@ def test_all_readers_agree_however_far_the_topic_is_compacted(
 
 
 @given(happening=steps(change=3, insist=1))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 def test_of_changes_of_one_version_one_holds_and_the_others_are_refused(
     versions: ConfigVersions, happening: Steps
 ) -> None:
-    world = asyncio.run(played(versions, happening))
+    world = run(played(versions, happening))
     made = [one.version for one in world.outcomes() if isinstance(one, Put)]
     refused = [one for one in world.outcomes() if isinstance(one, StaleBaseError)]
     assert len(made) + len(refused) == len(world.written)

@@ -11,7 +11,7 @@ from streams.agents.webhooks.endpoints import EndpointBook
 from streams.core.webhooks.changing import changed
 from streams.core.webhooks.endpoint import Deleted, Endpoint, endpoint_bytes
 from streams.kafka.admin import Cluster
-from tests.contesting import Steps, World, steps
+from tests.contesting import Steps, World, run, steps
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 NAME = "whe_1"
@@ -72,7 +72,7 @@ ANYTHING = steps(change=4, delete=1, lose=1, land=1, restart=1)
 )
 @settings(deadline=None, max_examples=300)
 def test_all_readers_agree_however_far_the_topic_is_compacted(happening: Steps) -> None:
-    world = asyncio.run(played(happening))
+    world = run(played(happening))
     (held,) = {one.holds(NAME) for one in world.books}
     assert {one.holds(NAME) for one in world.fresh()} == {held}
 
@@ -81,7 +81,7 @@ def test_all_readers_agree_however_far_the_topic_is_compacted(happening: Steps) 
 @settings(deadline=None, max_examples=100)
 def test_each_change_that_held_is_built_on(happening: Steps) -> None:
     """So many changes held as the revision says."""
-    world = asyncio.run(played(happening))
+    world = run(played(happening))
     held = world.books[0].get(NAME)
     assert held is not None
     assert held.revision == 1 + sum(world.outcomes())
@@ -99,5 +99,5 @@ def test_whoever_writes_in_peace_leaves_one_record(happening: Steps) -> None:
         await world.settle()
         return world
 
-    (left,) = asyncio.run(played_to_the_end()).left()
+    (left,) = run(played_to_the_end()).left()
     assert left[1] == endpoint_bytes(Deleted(NAME, "acme"))
