@@ -20,7 +20,9 @@ PHONE: Mapping[str, Any] = {
     "has_touch": True,
     "is_mobile": True,
 }
-SCREENS = {"desk": DESK, "phone": PHONE}
+ZOOMED: Mapping[str, Any] = {"viewport": {"width": 320, "height": 256}}
+"""A desk at 400 %, as WCAG 1.4.10 has it."""
+SCREENS = {"desk": DESK, "phone": PHONE, "zoomed": ZOOMED}
 SCHEMES = ("light", "dark")
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 PATIENCE_MS = 20_000

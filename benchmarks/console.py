@@ -4,15 +4,15 @@
 
 `retry`, `cost` and `lighthouse`: one failed order among very many complete ones, which are written
 straight into the log and projected. By script an operator opens the console, follows the cause to
-the order, and retries it. `pages`: every page that links lead to, by axe-core, light and dark, at a
-desk and on a phone; `--shots FOLDER` keeps pictures. Needs Chromium, and npm for the other two.
+the order, and retries it. `pages`: every page, also those that forms answer, by axe-core and
+by what that does not see, light and dark, at a desk, on a phone and at 400 %; `--shots FOLDER`
+keeps pictures. Needs Chromium and npm.
 """
 
 import argparse
 import asyncio
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -21,26 +21,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.browser import (
-    DESK,
-    ROOT,
-    SCHEMES,
-    SCREENS,
-    chromium,
-    cost,
-    executable,
-    missing,
-    opened,
-    violations,
-)
-from benchmarks.console_pages import reachable, unreached
+from benchmarks.browser import DESK, ROOT, chromium, cost, executable, missing, opened
+from benchmarks.console_looks import all_pages
 from benchmarks.projector import history
 from projections.store import Store
 from projections.writing import Record
@@ -48,7 +36,6 @@ from streams.agents.projector import Projector
 from streams.kafka.admin import Cluster, ensure_topics
 from streams.topics import PARTITIONS, Topics
 from tests.e2e.commanding import failed_order, hasty_stack
-from tests.e2e.console_stories import told
 from tests.e2e.stack import Stack
 from waybill.embedded.broker import EmbeddedBroker
 
@@ -75,7 +62,7 @@ def main() -> None:
             with many as (stack, order_id), chromium() as browser:
                 figures |= _among_many(browser, stack, order_id, given.only)
         if "pages" in given.only:
-            figures["pages"] = _pages(folder / "pages", given.shots)
+            figures["pages"] = all_pages(folder / "pages", given.shots)
     if given.json:
         print(json.dumps(figures, indent=2))
     sys.exit(1 if _is_bad(figures) else 0)
@@ -214,45 +201,6 @@ def _marks(url: str, form: str) -> dict[str, float]:
         sys.exit(f"Lighthouse: {ended.stderr[-2000:]}")
     report = json.loads(ended.stdout)
     return {one["title"]: 100 * (one["score"] or 0) for one in report["categories"].values()}
-
-
-def _pages(folder: Path, shots: Path | None) -> dict[str, Any]:
-    """All of them, in every light, on every screen; what is wrong with them."""
-    folder.mkdir(parents=True)
-    topics = Topics()
-    with EmbeddedBroker(folder / "kafka") as kafka:
-        asyncio.run(ensure_topics(Cluster(kafka), topics))
-        (folder / "stack").mkdir()
-        with hasty_stack(kafka, topics, folder / "stack") as stack:
-            found = reachable(stack.url, told(stack).pages)
-            problems = [f"no link leads to {path}" for path in unreached(found)]
-            ways = list(product(SCREENS, SCHEMES))
-            with chromium() as browser:
-                for screen, scheme in ways:
-                    problems += _looked(browser, stack.url, found, (screen, scheme, shots))
-    looks = len(found) * len(ways)
-    print(f"{len(found)} kinds of pages, looked at {looks} times: {len(problems)} violations")
-    return {"kinds": len(found), "looks": looks, "problems": problems}
-
-
-def _looked(
-    browser: Browser, base: str, found: Mapping[str, list[str]], how: tuple[str, str, Path | None]
-) -> list[str]:
-    screen, scheme, shots = how
-    context, watch = opened(browser, base, color_scheme=scheme, **SCREENS[screen])
-    page = context.new_page()
-    problems = []
-    for kind, paths in found.items():
-        page.goto(paths[0])
-        for one in violations(page):
-            problems.append(f"{screen} {scheme}: {one}")
-            print(problems[-1], flush=True)
-        if shots is not None:
-            shots.mkdir(parents=True, exist_ok=True)
-            name = re.sub(r"\W+", "-", kind).strip("-") or "overview"
-            page.screenshot(path=shots / f"{name}-{screen}-{scheme}.png", full_page=True)
-    context.close()
-    return problems + watch.faults
 
 
 def _is_bad(figures: Mapping[str, Any]) -> bool:

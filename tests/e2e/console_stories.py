@@ -2,14 +2,18 @@
 
 import asyncio
 import copy
+import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
 from tests.e2e.commanding import command, failed_orders
 from tests.e2e.stack import Stack, an_order
+from waybill.ports import free_port
 
 EVIL = """"'><img src=x onerror="pwned=1"><script>pwned=2</script>{{7*7}}javascript:pwned=3"""
 """Should any page take it for more than text, `window.pwned` is there."""
@@ -51,6 +55,41 @@ def told(stack: Stack) -> Told:
     assert held.returncode == 0, held.stderr
     stack.until(lambda: stack.order(evil).get("status") in {"complete", "failed"})
     return Told(failed, _bulk(stack, other))
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key, and the file that has its hash."""
+
+    text: str
+    file: str
+
+
+def new_key(stack: Stack, *scopes: str, tenant: str = "default") -> Key:
+    """One more."""
+    asked = [word for scope in scopes for word in ("--scope", scope)]
+    made = stack.cli("keys", "new", "--tenant", tenant, *asked, "--json")
+    assert made.returncode == 0, made.stderr
+    said = json.loads(made.stdout)
+    return Key(said["key"], said["file"])
+
+
+@contextmanager
+def guarded(stack: Stack, keys: str) -> Iterator[Stack]:
+    """The API once more, for those who have one of the keys of the file."""
+    environment = {
+        **stack.environment,
+        "WAYBILL_HTTP": f"127.0.0.1:{free_port()}",
+        "WAYBILL_API_KEYS": keys,
+    }
+    beside = replace(stack, environment=environment, processes={}, probes={})
+    beside.start("api-with-keys", "api")
+    beside.probes["api-with-keys"] = f"{beside.url}/readyz"
+    try:
+        beside.ready("api-with-keys")
+        yield beside
+    finally:
+        beside.stop()
 
 
 def evil_order() -> dict[str, Any]:

@@ -2,20 +2,19 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import cycle
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from benchmarks.accessibility import dialog_by_keys, motion, shortcomings
 from benchmarks.browser import DESK, PHONE, chromium, missing, opened, violations
+from benchmarks.console_answers import ANSWERS, Known
 from benchmarks.console_pages import reachable, unreached
 from streams.topics import Topics
 from tests.e2e.commanding import failed_order, failed_orders, hasty_stack
-from tests.e2e.console_stories import Told, told
+from tests.e2e.console_stories import Told, guarded, new_key, told
 from tests.e2e.stack import Stack
-from waybill.ports import free_port
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
@@ -66,13 +65,32 @@ def test_every_page_is_accessible_by_links_and_to_everybody(
     pages = cycle((at_desk.new_page(), on_phone.new_page()))
     for page, paths in zip(pages, found.values(), strict=False):
         page.goto(paths[0])
-        problems += violations(page)
+        problems += shortcomings(page) + violations(page)
         if not is_harmless(page):
             problems.append(f"{page.url} runs what an order holds")
     at_desk.close()
     on_phone.close()
     problems += desk.faults + phone.faults
     assert problems == []
+
+
+def test_what_forms_answer_is_accessible_too(browser: Browser, stack: Stack, story: Told) -> None:
+    context, watch = opened(browser, stack.url, **PHONE)
+    page = context.new_page()
+    problems = []
+    for name, (status, way) in ANSWERS.items():
+        if (answered := way(page, Known(story.failed))) != status:
+            problems.append(f"{name}: answered {answered}")
+        problems += shortcomings(page) + violations(page)
+    context.close()
+    assert problems + watch.faults == []
+
+
+def test_dialogs_are_used_by_keys_and_nothing_moves_for_who_does_not_want_it(
+    page: Page, story: Told
+) -> None:
+    page.goto(f"/orders/{story.failed}")
+    assert motion(page) + dialog_by_keys(page) == []
 
 
 def test_a_failed_order_is_found_understood_retried_and_seen_complete(
@@ -172,24 +190,11 @@ def test_it_works_on_a_phone_without_script(browser: Browser, stack: Stack) -> N
 
 
 def test_who_signs_in_may_what_the_key_allows(browser: Browser, stack: Stack, story: Told) -> None:
-    made = stack.cli("keys", "new", "--scope", "read", "--json")
-    assert made.returncode == 0, made.stderr
-    key = httpx.Response(200, text=made.stdout).json()
-    environment = {
-        **stack.environment,
-        "WAYBILL_HTTP": f"127.0.0.1:{free_port()}",
-        "WAYBILL_API_KEYS": key["file"],
-    }
-    guarded = replace(stack, environment=environment, processes={}, probes={})
-    guarded.start("api-with-keys", "api")
-    guarded.probes["api-with-keys"] = f"{guarded.url}/readyz"
-    context, watch = opened(browser, guarded.url, **DESK)
-    try:
-        guarded.ready("api-with-keys")
-        _signs_in(context, str(key["key"]), story.failed)
-    finally:
+    key = new_key(stack, "read")
+    with guarded(stack, key.file) as beside:
+        context, watch = opened(browser, beside.url, **DESK)
+        _signs_in(context, key.text, story.failed)
         context.close()
-        guarded.stop()
     assert watch.faults == []
 
 
@@ -197,10 +202,11 @@ def _signs_in(context: BrowserContext, key: str, failed: str) -> None:
     page = context.new_page()
     page.goto(f"/orders/{failed}")
     page.wait_for_url("**/login?next=*")
-    assert violations(page) == []
+    assert shortcomings(page) + violations(page) == []
     page.get_by_label("API key").fill("wb_wrong_key")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_be_visible()
+    assert shortcomings(page) + violations(page) == []
     page.get_by_label("API key").fill(key)
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/orders/{failed}")
@@ -210,6 +216,7 @@ def _signs_in(context: BrowserContext, key: str, failed: str) -> None:
     assert page.evaluate("document.cookie").find("wb_session") < 0
     page.goto("/stages")
     expect(page.get_by_role("alert")).to_contain_text("scope")
+    assert shortcomings(page) + violations(page) == []
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/login")
 

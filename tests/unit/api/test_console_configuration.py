@@ -130,6 +130,9 @@ async def test_forms_change_the_draft(client: Any) -> None:
     wrong = {**fields, "map": "{"}
     text = await shown(await sent(client, "apply", "/configuration/entry", **wrong), 400)
     assert "is not JSON" in text
+    assert '<a href="#field-map">' in text
+    assert re.search('id="field-map"[^>]* aria-invalid="true" aria-describedby="problem ', text)
+    assert "<title>Error: " in text
     assert draft_of(text) == DRAFT
 
 
