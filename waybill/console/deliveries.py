@@ -1,5 +1,7 @@
 """`/webhooks/deliveries`: what was sent to endpoints, with every attempt, and sending it again."""
 
+from typing import Any
+
 from aiohttp import web
 from pydantic import Field
 
@@ -24,11 +26,16 @@ class DeliveriesPageQuery(WebhookDeliveriesQuery):
     to: ToDay | None = None
 
 
+async def endpoints_of(visit: Visit) -> dict[str, Any]:
+    """The tenant's endpoints by id, as REST shows them."""
+    page = await visit.answer(webhook_endpoints.endpoints)
+    return {one["id"]: one for one in page["items"]}
+
+
 async def deliveries(visit: Visit) -> web.StreamResponse:
     """The newest that fit."""
     query = visit.query(DeliveriesPageQuery)
     page = await visit.answer(rest.deliveries, query)
-    endpoints = await visit.answer(webhook_endpoints.endpoints)
     given = {name: value for name, value in visit.request.query.items() if value}
     return visit.page(
         "deliveries.html",
@@ -38,15 +45,14 @@ async def deliveries(visit: Visit) -> web.StreamResponse:
         given=given,
         chosen=bool(given.keys() - {"cursor", "limit"}),
         statuses=STATUSES,
-        endpoints={one["id"]: one for one in endpoints["items"]},
+        endpoints=await endpoints_of(visit),
     )
 
 
 async def delivery(visit: Visit) -> web.StreamResponse:
     """One delivery with its request and its attempts."""
     found = await visit.answer(rest.delivery)
-    endpoints = await visit.answer(webhook_endpoints.endpoints)
-    known = {one["id"]: one for one in endpoints["items"]}
+    known = await endpoints_of(visit)
     return visit.page(
         "delivery.html",
         refresh=_REFRESH_S if found["status"] == "pending" else None,

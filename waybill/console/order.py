@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -16,15 +17,16 @@ from waybill.api import webhook_deliveries
 from waybill.api.masking import masked_order
 from waybill.api.past import PastQuery
 from waybill.api.principal import Scope
-from waybill.api.problems import not_found
+from waybill.api.problems import ApiProblem, not_found
 from waybill.api.reading import Reading
 from waybill.api.webhook_shapes import WebhookDeliveriesQuery
 from waybill.console.acting import FINAL, WORDS
+from waybill.console.deliveries import endpoints_of
 from waybill.console.order_shown import (
     INLINE_CHARS,
     callouts_of,
     events_shown,
-    steps_shown,
+    way_of,
     with_bodies,
 )
 from waybill.console.pages import Page, Visit
@@ -71,13 +73,14 @@ async def order(visit: Visit) -> web.StreamResponse:
     records = await visit.answer(rest.process_events, at)
     about = await _about(visit, found, past)
     callouts = callouts_of(timeline, records)
+    now = visit.now if past is None else datetime.fromisoformat(past["at"])
     return visit.page(
         "order.html",
         live=f"order={found['id']}" if past is None else None,
         order=found,
         past=past,
         count=len(events),
-        steps=steps_shown(found, callouts, visit.now),
+        way=way_of(found, callouts, now),
         events=events_shown(timeline),
         callouts=with_bodies(callouts, 1 << 30 if query.bodies else INLINE_CHARS),
         actions=_actions(visit, found) if past is None else [],
@@ -87,6 +90,7 @@ async def order(visit: Visit) -> web.StreamResponse:
         about=about,
         document=_document(visit, about.folded),
         sent=await _deliveries(visit, found["id"]),
+        endpoints=await _endpoints(visit),
     )
 
 
@@ -125,6 +129,14 @@ async def _about(visit: Visit, order: Mapping[str, Any], past: Mapping[str, Any]
 async def _deliveries(visit: Visit, order_id: str) -> Any:
     query = WebhookDeliveriesQuery(order=order_id, limit=_DELIVERIES)
     return await visit.answer(webhook_deliveries.deliveries, query)
+
+
+async def _endpoints(visit: Visit) -> Mapping[str, Any]:
+    """By id; none while they were not read from Kafka: the order is shown all the same."""
+    try:
+        return await endpoints_of(visit)
+    except ApiProblem:
+        return {}
 
 
 def _actions(visit: Visit, order: Mapping[str, Any]) -> list[str]:

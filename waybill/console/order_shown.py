@@ -15,6 +15,8 @@ INLINE_CHARS = 120_000
 
 _GOOD_STATUSES = range(200, 400)
 _FIRST_BAR, _WHOLE = 0.6, 100.0
+_SHORTEST_S = 0.001
+_ENDED = frozenset({"complete", "failed", "cancelled"})
 
 _EVENTS: Mapping[str, tuple[str, str]] = {
     "OrderAccepted": ("Accepted", "submitted"),
@@ -64,52 +66,83 @@ class ShownStep:
     exchanges: Sequence[Bar]
 
 
-def steps_shown(order: _Json, callouts: Iterable[_Json], now: datetime) -> list[ShownStep]:
-    """The waybill as a picture: each step with its stretch of the time since the first one."""
-    steps = order["steps"]
-    begun = [_moment(step["started"]) for step in steps if step["started"]]
-    ends = [_moment(step["ended"]) for step in steps if step["ended"]]
-    open_ended = any(step["started"] and not step["ended"] for step in steps)
-    if order["status"] in {"complete", "failed", "cancelled"}:
-        ends, open_ended = [*ends, _moment(order["updated"])], False
-    first = min(begun, default=now)
-    last = max([*ends, *([now] if open_ended else [])], default=first)
-    span = _Span(first, max((last - first).total_seconds(), 0.001))
-    here = _here(order)
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The waybill as a picture; `first` and `last` are the ends of its axis, None before a step."""
+
+    steps: Sequence[ShownStep]
+    first: datetime | None
+    last: datetime | None
+
+    @property
+    def took_s(self) -> float:
+        """How long the axis is, in seconds."""
+        if self.first is None or self.last is None:
+            return 0.0
+        return (self.last - self.first).total_seconds()
+
+
+def way_of(order: _Json, callouts: Iterable[_Json], now: datetime) -> Way:
+    """Each step with its stretch of the time from the first one on.
+
+    The axis ends where the last step does; now, while there is one under way.
+    """
     by_step: dict[str, list[_Json]] = {}
     for callout in callouts:
         by_step.setdefault(callout["step"], []).append(callout)
-    return [
+    span = _span(order, [one for found in by_step.values() for one in found], now)
+    here = _here(order)
+    steps = [
         ShownStep(
             step,
             step["id"] == here,
             _took(step),
-            span.bar(step["started"], step["ended"], last),
-            [span.exchange(one) for one in by_step.get(step["id"], ())],
+            span.bar(step["started"], step["ended"]) if span else None,
+            [span.exchange(one) for one in by_step.get(step["id"], ())] if span else (),
         )
-        for step in steps
+        for step in order["steps"]
     ]
+    if span is None:
+        return Way(steps, None, None)
+    return Way(steps, span.first, span.last)
+
+
+def _span(order: _Json, callouts: Sequence[_Json], now: datetime) -> "_Span | None":
+    steps = [step for step in order["steps"] if step["started"]]
+    if not steps:
+        return None
+    first = min(_moment(step["started"]) for step in steps)
+    ends = [_moment(step["ended"]) for step in steps if step["ended"]]
+    is_open = order["status"] not in _ENDED and len(ends) < len(steps)
+    ends += [_moment(callout["ended"]) for callout in callouts]
+    return _Span(first, max([first, *ends, *([now] if is_open else [])]))
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
     first: datetime
-    seconds: float
+    last: datetime
 
-    def bar(self, started: str | None, ended: str | None, last: datetime) -> Bar | None:
+    def bar(self, started: str | None, ended: str | None) -> Bar | None:
         if started is None:
             return None
-        return self._bar(_moment(started), _moment(ended) if ended else last, good=None)
+        return self._bar(_moment(started), _moment(ended) if ended else self.last, good=None)
 
     def exchange(self, callout: _Json) -> Bar:
         good = callout["status"] in _GOOD_STATUSES and not callout["error"]
         return self._bar(_moment(callout["at"]), _moment(callout["ended"]), good=good)
 
     def _bar(self, start: datetime, end: datetime, *, good: bool | None) -> Bar:
-        at = _WHOLE * (start - self.first).total_seconds() / self.seconds
-        width = _WHOLE * (end - start).total_seconds() / self.seconds
+        seconds = max((self.last - self.first).total_seconds(), _SHORTEST_S)
+        at = _WHOLE * (start - self.first).total_seconds() / seconds
+        width = _WHOLE * (end - start).total_seconds() / seconds
         at = min(max(at, 0.0), _WHOLE - _FIRST_BAR)
         return Bar(round(at, 2), round(min(max(width, _FIRST_BAR), _WHOLE - at), 2), good)
+
+
+def worded(event_type: str) -> tuple[str, str]:
+    """What an event of that type is called, and the state by whose colours it is shown."""
+    return _EVENTS.get(event_type, (event_type, "unknown"))
 
 
 def events_shown(timeline: _Json) -> list[dict[str, Any]]:
@@ -172,7 +205,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 def _event(entry: _Json) -> dict[str, Any]:
     data = entry["data"]
-    word, state = _EVENTS.get(entry["type"], (entry["type"], "unknown"))
+    word, state = worded(entry["type"])
     rest = {
         name: value
         for name, value in data.items()

@@ -1,9 +1,11 @@
-"""What the overview makes of the figures: a line, boxes of the pipeline, causes in words."""
+"""What the overview makes of the figures: bars, boxes of the pipeline, causes in words."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+
+from waybill.console.conditions import Condition, condition
 
 ORDER_OF_STATES = (
     *("submitted", "processing", "post_processing", "waiting", "queued", "paused"),
@@ -12,27 +14,19 @@ ORDER_OF_STATES = (
 _LEAST_S = 15
 """A minute that has just begun tells no rate yet."""
 
-_LATE_S, _STUCK_S = 10.0, 60.0
-_WIDTH, _HEIGHT = 600, 60
+_STEP, _BAR, _HEIGHT = 10, 8, 60
 
-_READERS = {
-    "intake": ("worker", "takes orders from Kafka"),
-    "commands": ("worker", "takes commands"),
-    "worker": ("worker", "carries orders through their steps"),
-    "views": ("projector", "keeps what you see here"),
-    "outlet": ("outlet", "publishes what became of orders"),
-    "webhooks": ("webhooks", "queues deliveries to subscribers"),
-}
 _KINDS = {
-    "failed": "Orders failed",
-    "in_doubt": "Nobody knows whether it was done",
-    "post_failed": "A follow-up failed after the order was done",
-    "compensation_failed": "Undoing failed",
-    "follow_up": "Left undone",
-    "paused": "Paused by somebody",
-    "deferred": "Waiting for a stage",
-    "webhook_endpoint": "Webhook endpoint disabled",
+    "failed": ("Orders failed", "mend the cause, then retry them"),
+    "in_doubt": ("Nobody knows whether it was done", "look at the partner, then resolve or retry"),
+    "post_failed": ("A follow-up failed after the order was done", "retry it, or skip it"),
+    "compensation_failed": ("Undoing failed", "undo it by hand, then resolve"),
+    "follow_up": ("Left undone", "do it by hand, then resolve"),
+    "paused": ("Paused by somebody", "they go on with resume"),
+    "deferred": ("Waiting for a stage", "they go on by themselves when it takes calls"),
+    "webhook_endpoint": ("Webhook endpoint disabled", "mend it, then enable it"),
 }
+"""By cause: its title, and what helps."""
 
 
 class Box(NamedTuple):
@@ -50,12 +44,7 @@ class Box(NamedTuple):
     waiting: int
     in_flight: int
     slots: int
-    states: tuple[str, ...]
-
-    @property
-    def is_troubled(self) -> bool:
-        """Whether nothing, or not everything, goes through."""
-        return bool({"open", "half_open", "held"} & set(self.states))
+    condition: Condition
 
 
 def states_shown(standing: Mapping[str, int], by_type: Iterable[Mapping[str, Any]]) -> list[Any]:
@@ -73,55 +62,65 @@ def pace(counts: Sequence[int], now: datetime) -> float:
     return (counts[-1] + counts[-2]) * 60 / (60 + seconds)
 
 
-def spark(counts: Sequence[int]) -> dict[str, Any]:
-    """The minutes as points in a box of 600 by 60, without the one under way; and all orders."""
-    whole = counts[:-1]
-    top = max(*whole, 1)
-    step = _WIDTH / (len(whole) - 1)
-    points = [
-        f"{n * step:.1f},{_HEIGHT - 2 - (_HEIGHT - 6) * count / top:.1f}"
-        for n, count in enumerate(whole)
-    ]
-    return {"points": " ".join(points), "top": max(whole), "sum": sum(counts)}
+def spark(counts: Sequence[int], pace: float) -> dict[str, Any]:
+    """The minutes as bars in a box of 600 by 60, and all orders.
+
+    The last minute is under way: behind what it has so far stands what it comes to at this pace.
+    """
+    *whole, last = counts
+    coming = max(last, pace)
+    top = max(*whole, coming, 1)
+    at = len(whole)
+    return {
+        "bars": "".join(_bar(n, count, top) for n, count in enumerate(counts)),
+        "coming": _bar(at, coming, top),
+        "top": max(whole),
+        "sum": sum(counts),
+    }
 
 
-def boxes(
-    document: Mapping[str, Any], counted: Sequence[Mapping[str, Any]], live: Sequence[Any]
-) -> dict[str, list[Box]]:
+def _bar(at: int, count: float, top: float) -> str:
+    """As a part of a path; nothing at all for none, and no less than can be seen for some."""
+    if not count:
+        return ""
+    height = max(2.0, (_HEIGHT - 4) * count / top)
+    return f"M{at * _STEP} {_HEIGHT}v-{height:.1f}h{_BAR}v{height:.1f}z"
+
+
+class Figures(NamedTuple):
+    """By plugin: what statistics have of this hour and the last, its stages, and its usual pace.
+
+    `usual_ms`: half of its steps take no longer in a day.
+    """
+
+    counted: Mapping[str, Mapping[str, Any]]
+    plugins: Mapping[str, Mapping[str, Any]]
+    usual_ms: Mapping[str, float | None]
+
+
+def boxes(document: Mapping[str, Any], figures: Figures) -> dict[str, list[Box]]:
     """The plugins by phase in the order of the default sequence, then those met elsewhere."""
-    figures = {one["name"]: one for one in counted}
-    plugins = {one["name"]: one for one in live}
     found: dict[str, list[Box]] = {"sequence": [], "post": [], "other": []}
     seen = set()
     for phase in ("sequence", "post"):
         for entry in document.get(phase, ()):
-            name = entry["name"]
-            seen.add(name)
-            found[phase].append(
-                _box(phase, {**entry, "name": name}, figures.get(name), plugins.get(name))
-            )
-    for name in sorted({*figures, *plugins} - seen):
-        entry = {"name": name, "critical": True}
-        found["other"].append(_box("other", entry, figures.get(name), plugins.get(name)))
+            seen.add(entry["name"])
+            found[phase].append(_box(phase, entry, figures))
+    for name in sorted({*figures.counted, *figures.plugins} - seen):
+        found["other"].append(_box("other", {"name": name}, figures))
     return found
 
 
-def _box(
-    phase: str,
-    entry: Mapping[str, Any],
-    counted: Mapping[str, Any] | None,
-    plugin: Mapping[str, Any] | None,
-) -> Box:
+def _box(phase: str, entry: Mapping[str, Any], figures: Figures) -> Box:
+    name = entry["name"]
+    counted, plugin = figures.counted.get(name), figures.plugins.get(name)
     counts = counted["counts"] if counted else {"attempts": 0, "failed": 0}
     durations = counted["duration_ms"] if counted else {"p50": None, "p95": None}
     stages = plugin["stages"] if plugin else []
     live = [stage["live"] for stage in stages if stage["live"] is not None]
-    states = dict.fromkeys(one["breaker"] for one in live if one["breaker"] != "closed")
-    if any(stage["held"] for stage in stages):
-        states["held"] = None
     return Box(
-        id=entry.get("id") or entry["name"],
-        name=entry["name"],
+        id=entry.get("id") or name,
+        name=name,
         phase=phase,
         critical=entry.get("critical", True),
         per_minute=(counted["per_hour"] / 60) if counted else 0.0,
@@ -132,7 +131,9 @@ def _box(
         waiting=sum(stage["waiting"] for stage in stages) + sum(one["waiting"] for one in live),
         in_flight=sum(one["in_flight"] for one in live),
         slots=sum(one["slots"] for one in live),
-        states=tuple(states),
+        condition=condition(
+            stages, counted["counts"] if counted else None, figures.usual_ms.get(name)
+        ),
     )
 
 
@@ -144,7 +145,8 @@ def grouped(causes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = [
         {
             "kind": kind,
-            "title": _KINDS.get(kind, kind.replace("_", " ").capitalize()),
+            "title": _KINDS[kind][0],
+            "then": _KINDS[kind][1],
             "needs_person": any(one["needs_person"] for one in members),
             "orders": sum(one["orders"] for one in members),
             "causes": members,
@@ -152,24 +154,3 @@ def grouped(causes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for kind, members in kinds.items()
     ]
     return sorted(found, key=lambda one: (not one["needs_person"], -one["orders"]))
-
-
-def processes(readers: Iterable[Mapping[str, Any]], workers: int) -> list[dict[str, Any]]:
-    """Each reader of a topic with what it does, and whether it keeps up."""
-    return [
-        {
-            **reader,
-            "process": _READERS[reader["name"]][0],
-            "does": _READERS[reader["name"]][1],
-            "state": _keeping_up(reader),
-            "count": workers if reader["name"] == "worker" else None,
-        }
-        for reader in readers
-    ]
-
-
-def _keeping_up(reader: Mapping[str, Any]) -> str:
-    waiting = reader["waiting_s"]
-    if waiting is None or waiting < _LATE_S:
-        return "ok"
-    return "behind" if waiting < _STUCK_S else "stuck"

@@ -1,5 +1,8 @@
 """`/stages`: how every stage does, and holding and releasing them."""
 
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Literal
 
 from aiohttp import web
@@ -11,9 +14,11 @@ from waybill.api.operating_shapes import StageCommandBody
 from waybill.api.principal import Scope
 from waybill.api.problems import ApiProblem, not_found
 from waybill.api.statistics_shapes import StatisticsQuery
+from waybill.console.conditions import condition
 from waybill.console.pages import Page, Visit
 
 _REFRESH_S = 5
+_HOUR = timedelta(hours=1)
 _DONE = {"hold": "is being held", "release": "is being released"}
 
 
@@ -69,15 +74,34 @@ async def _asked(
 
 
 async def _standing(visit: Visit) -> dict[str, Any]:
-    found = await visit.answer(rest.stages)
-    recent = await visit.answer(statistics.statistics, StatisticsQuery(by="stage"))
-    by_name = {one["name"]: one for one in recent["items"]}
-    plugins = [{**one, "recent": by_name.get(one["name"])} for one in found["items"]]
+    found, day, hour = await asyncio.gather(
+        visit.answer(rest.stages),
+        visit.answer(statistics.statistics, StatisticsQuery()),
+        visit.answer(
+            statistics.statistics, StatisticsQuery.model_validate({"from": visit.now - _HOUR})
+        ),
+    )
+    recent = {one["name"]: one for one in day["items"]}
+    counts = {one["name"]: one["counts"] for one in hour["items"]}
+    plugins = [
+        _with_conditions(one, recent.get(one["name"]), counts.get(one["name"]))
+        for one in found["items"]
+    ]
     return {
         "plugins": plugins,
         "holds": visit.services.controls.holds(visit.tenant),
         "controls_known": found["controls_known"],
     }
+
+
+def _with_conditions(
+    plugin: Mapping[str, Any], recent: Mapping[str, Any] | None, counts: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """`recent` is its last day, `counts` are those of this hour and the last."""
+    usual_ms = None if recent is None else recent["duration_ms"]["p50"]
+    stages = [{**one, "condition": condition([one], usual_ms=usual_ms)} for one in plugin["stages"]]
+    whole = condition(stages, counts, usual_ms)
+    return {**plugin, "stages": stages, "recent": recent, "condition": whole}
 
 
 def _wanted(visit: Visit) -> Literal["hold", "release"]:

@@ -38,11 +38,14 @@ _STATES = {
     "compensating": Shown("being undone", "↶", "busy"),
     "compensated": Shown("undone", "↶", "idle"),
     "compensation_failed": Shown("not undone", "✕", "bad"),
-    # what a breaker, or an operator, does to a stage
-    "closed": Shown("closed", "✓", "good"),
-    "half_open": Shown("trying", "◐", "warn"),
-    "open": Shown("open", "⚡", "bad"),
+    # how a stage does
     "held": Shown("held", "■", "warn"),
+    "open": Shown("breaker open", "⚡", "bad"),
+    "half_open": Shown("trying again", "◐", "warn"),
+    "failing": Shown("failing", "✕", "bad"),
+    "slow": Shown("slow", "◷", "warn"),
+    "flowing": Shown("flowing", "✓", "good"),
+    "idle": Shown("idle", "·", "idle"),
     # webhooks and commands
     "delivered": Shown("delivered", "✓", "good"),
     "discarded": Shown("discarded", "⊘", "idle"),

@@ -7,6 +7,7 @@ from waybill.api import subscriptions as rest
 from waybill.api.principal import Scope
 from waybill.api.subscription_shapes import PageQuery, SubscriptionsQuery, SubscriptionStatus
 from waybill.console.days import FromDay, ToDay
+from waybill.console.order_shown import worded
 from waybill.console.pages import Page, Visit
 
 STATUSES: tuple[str, ...] = SubscriptionStatus.__args__  # type: ignore[attr-defined]  # a Literal
@@ -56,7 +57,7 @@ async def subscription(visit: Visit) -> web.StreamResponse:
         one=found,
         orders=orders["items"],
         next=orders["next"],
-        events=events["items"],
+        events=[(worded(event["type"]), event) for event in events["items"]],
     )
 
 

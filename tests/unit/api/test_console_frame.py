@@ -329,8 +329,11 @@ class TestOverview:
         assert 'href="/orders?status=failed"' in text
         assert re.search(r'class="number">3</span>', text)
         assert "/orders?attention=failed&amp;plugin=salesforceV3&amp;code=declined" in text
-        assert text.index(">salesforceV3</h3>") < text.index(">zuora</h3>")
-        assert "stuck" in text
+        assert text.index("#plugin-salesforceV3") < text.index("#plugin-zuora")
+        for trouble in ("3 orders need a person", "zuora: held", "projector: stuck"):
+            assert trouble in text
+        assert "all is well" not in text
+        assert text.index(">projector<") < text.index('id="well"') < text.index(">outlet<")
         assert re.search(r"now</dt>\s*<dd>3\.0", text)
 
     async def test_without_kafka_it_still_shows_what_is_known(

@@ -67,7 +67,7 @@ def works(world: Any, **state: Any) -> None:
     StageStates(world.store).tell("w1", [{**told, **state}], NOW)
 
 
-async def test_stages_show_limits_breakers_and_who_holds_them(world: Any, console: Any) -> None:
+async def test_stages_show_limits_conditions_and_who_holds_them(world: Any, console: Any) -> None:
     assert "No stage was used yet" in await page(console, "/stages")
     works(world, breaker="open", open_s=12.0)
     failed_order(world)
@@ -75,6 +75,11 @@ async def test_stages_show_limits_breakers_and_who_holds_them(world: Any, consol
     assert "breaker open" in text
     assert "3 of 20" in text
     assert "12.5" in text
+    works(world, recent={"attempts": 20, "failed": 13, "median_ms": 31.0})
+    for path in ("/", "/stages"):
+        text = await page(console, path)
+        assert "failing" in text
+        assert "13 of 20 in 5 min" in text
     world.controls.held["default"] = {
         STAGE: {"actor": "key:a", "reason": SCRIPT, "at": NOW.isoformat()}
     }
@@ -184,7 +189,7 @@ async def test_subscriptions_lead_to_their_orders_and_events(world: Any, console
     assert f"/subscriptions/{reference}" in listed
     one = await page(console, f"/subscriptions/{reference}")
     assert f"/orders/{order.order_id}" in one
-    assert "order_failed" in one.lower().replace("orderfailed", "order_failed")
+    assert "Run failed" in one
     assert SCRIPT not in listed + one
     assert "No subscription fits" in await page(console, "/subscriptions?status=suspended&from=")
     await page(console, "/subscriptions/unknown", 404)
