@@ -19,6 +19,10 @@ __all__ = ["Assignment", "InDoubt", "Performed", "Performer", "TurnedAwayError"]
 _OURS = frozenset({"connector_error", "output_too_large", "partner_surprise"})
 """Doubts that say nothing about whether the partner is well."""
 
+_ERROR = 400
+_GATEWAYS = frozenset({408, 502, 503, 504})
+"""What is answered in front of a partner that does not answer, and is kept nowhere."""
+
 Guard: TypeAlias = Callable[[], Awaitable[None]]
 """Awaited before the first byte leaves; what it raises means that none does."""
 
@@ -71,8 +75,24 @@ class Performer:
             if performed is None:
                 stage.leave(era, went_well=None)
             else:
-                stage.leave(era, went_well=_went_well(performed), requests=performed.requests)
+                stage.leave(
+                    era,
+                    went_well=_went_well(performed),
+                    requests=performed.requests,
+                    kept=_kept(performed),
+                )
         return performed
+
+
+def _kept(performed: Performed) -> str | None:
+    """The key of the request that ended it, where the partner itself answered with an error.
+
+    Partners keep that under the key, as they keep a success.
+    """
+    last = performed.callouts[-1] if performed.callouts else None
+    if last is None or last.status is None or last.status in _GATEWAYS:
+        return None
+    return last.key if last.status >= _ERROR else None
 
 
 def _went_well(performed: Performed) -> bool | None:

@@ -90,14 +90,27 @@ class Stage:
                 raise TurnedAwayError(self.name, "rate", expected)
         return await self._wait(patience_s)
 
-    def leave(self, era: int, *, went_well: bool | None, requests: int = 1) -> None:
-        """What `enter` let in has ended. None: it says nothing about the partner."""
+    def leave(
+        self, era: int, *, went_well: bool | None, requests: int = 1, kept: str | None = None
+    ) -> None:
+        """What `enter` let in has ended. None: it says nothing about the partner.
+
+        `kept`: the key under which the partner may keep the error that it answered.
+        """
         now = self._clock()
         self._in_flight -= 1
         if requests > 1 and self._bucket is not None:
             self._bucket.charge(requests - 1, now)
         if self._breaker is not None:
-            self._tell(self._breaker, era, now, went_well=went_well)
+            before = self._breaker.state
+            if went_well is None:
+                self._breaker.gave_up(era)
+            elif went_well:
+                self._breaker.succeeded(era, now)
+            else:
+                self._breaker.failed(era, now, kept)
+            if before is not BreakerState.CLOSED and not self.is_doubtful:
+                self._closed_again(now)
         if self._ramp < self._slots and went_well:
             self._ramp += 1
         if self._waiters:
@@ -259,18 +272,11 @@ class Stage:
         self._timer = None
         self._pump()
 
-    def _tell(self, breaker: Breaker, era: int, now: float, *, went_well: bool | None) -> None:
-        before = breaker.state
-        if went_well is None:
-            breaker.gave_up(era)
-        elif went_well:
-            breaker.succeeded(era, now)
-        else:
-            breaker.failed(era, now)
-        if before is not BreakerState.CLOSED and breaker.state is BreakerState.CLOSED:
-            self._ramp = min(self._slots, PROBES)
-            if self._bucket is not None:
-                self._bucket.empty(now)
+    def _closed_again(self, now: float) -> None:
+        """A partner that is back is asked a little more each time."""
+        self._ramp = min(self._slots, PROBES)
+        if self._bucket is not None:
+            self._bucket.empty(now)
 
     def _sized(self) -> None:
         limits, share = self.limits, self._share

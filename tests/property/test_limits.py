@@ -60,11 +60,13 @@ class Log:
                 breaker.succeeded(era, self.now)
             elif what == "bad":
                 breaker.failed(era, self.now)
+            elif what == "kept":
+                breaker.failed(era, self.now, kept=f"key-{era % 3}")
             else:
                 breaker.gave_up(era)
 
 
-WHAT = st.sampled_from(["begin", "begin", "begin", "good", "bad", "nothing"])
+WHAT = st.sampled_from(["begin", "begin", "begin", "good", "bad", "kept", "nothing"])
 
 
 @settings(max_examples=300)
