@@ -1,6 +1,7 @@
 """Waits until a campaign has come to rest, and puts together what the auditor found."""
 
 import asyncio
+import math
 import subprocess
 import sys
 import time
@@ -16,16 +17,18 @@ from benchmarks.audit_sources import (
     refused,
     statuses,
 )
+from benchmarks.audit_stuck import stage_lines, waits_for
 from benchmarks.auditor import Audit
 from benchmarks.disturbing import Nemesis
-from benchmarks.load import Sent
+from benchmarks.load import TENANT, Sent
 from benchmarks.operators import Operators
 from benchmarks.partners import Partners
 from benchmarks.stack import Stack
 from projections.comparing import table_hashes
 from projections.store import Store
 
-AT_REST = frozenset({"complete", "failed", "cancelled", "in_doubt", "paused", "queued"})
+ENDED = frozenset({"complete", "failed", "cancelled"})
+AT_REST = ENDED | {"in_doubt", "paused", "queued"}
 QUIET_S = 10.0
 SHOWN = 5
 CONFLICT = "external_id_conflict"
@@ -101,21 +104,30 @@ def _is_list(value: object) -> bool:
     return isinstance(value, list)
 
 
-async def settle(store: Store, operators: Operators, nemesis: Nemesis, at_most_s: float) -> None:
-    """Until every order is at an end or waits for a person, and all is published."""
-    until, quiet_since, before = time.monotonic() + at_most_s, time.monotonic(), {}
-    while time.monotonic() < until:
+async def settle(store: Store, operators: Operators, nemesis: Nemesis, patience_s: float) -> None:
+    """Until every order is at an end or waits for a person, and all is published.
+
+    It waits for as long as orders come to their ends, and gives up when none has for `patience_s`.
+    """
+    now = time.monotonic
+    ended_since = quiet_since = now()
+    before: dict[str, int] = {}
+    fewest: float = math.inf
+    while now() - ended_since < patience_s:
         nemesis.restart_ended()
         await operators.tidy_up()
         found = await asyncio.to_thread(statuses, store)
         moving = {status for status, count in found.items() if count} - AT_REST
         done = await asyncio.to_thread(outlet_is_done, store)
         if found != before or moving or not done:
-            quiet_since, before = time.monotonic(), found
-        if time.monotonic() - quiet_since > QUIET_S:
+            quiet_since, before = now(), found
+        if now() - quiet_since > QUIET_S:
             return
+        unfinished = sum(count for status, count in found.items() if status not in ENDED)
+        if unfinished < fewest:
+            fewest, ended_since = unfinished, now()
         await asyncio.sleep(1)
-    print("not settled:", before, flush=True)
+    print("not settled:", before, *stage_lines(store, TENANT), sep="\n  ", flush=True)
 
 
 async def audited(running: Stack, world: Partners, sent: Sent, operators: Operators) -> Report:
@@ -154,7 +166,7 @@ def _from_log(audit: Audit, sent: Sent, refusals: list[tuple[str, str]]) -> Repo
         refused=sent.refused,
         lost=lost,
         doubled=[one for one, ids in audit.by_external_id.items() if len(ids) > 1],
-        stuck=[f"{order.id}: {order.state.value}" for order in audit.stuck()],
+        stuck=[waits_for(order) for order in audit.stuck()],
         out_of_order=audit.out_of_order,
         lane_overtakings=audit.overtaken,
     )
