@@ -40,7 +40,8 @@ ATTEMPTS = 8
 class Campaign:
     """What is asked for. `every` are the bounds of the pauses between two disturbances.
 
-    `longest_s` bounds the pauses between the attempts of a step.
+    `longest_s` bounds the pauses between the attempts of a step. It settles until no order has
+    ended for `settle_s`.
     """
 
     seconds: float
