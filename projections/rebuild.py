@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from projections.filling import Filling, Log, LogTooShortError, hold_against
 from projections.proving import prove
 from projections.removing import drop_unused_sets
+from projections.search import index_bit_by_bit, leave_index
 from projections.store import (
     APPLIED,
     SETS,
@@ -31,7 +32,7 @@ _ROUNDS = 10
 class Progress:
     """How far a rebuild is: so many `records` of `total`.
 
-    `stage`: `filling`, `verifying` or `swapping`. The total grows with the log.
+    `stage`: `filling`, `indexing`, `verifying` or `swapping`. The total grows with the log.
     """
 
     set_id: int
@@ -79,6 +80,8 @@ def rebuild(
         newest = connection.scalar(select(func.max(SETS.c.id)))
         assert newest is not None
         tables = create_set(connection, newest + 1)
+        # Nobody looks for words before the set is filled, and all at once cost far less.
+        leave_index(connection, tables.words)
     # Now that its own set has an id that nobody else had.
     drop_unused_sets(store, but=tables.id)
     try:
@@ -121,6 +124,9 @@ class _Rebuild:
             filled = crew.fill(self._tables.id, self._ends, self._look)
             self._filling.adopt(filled)
         self._approach()
+        self._say("indexing")
+        with self._store.writer.connect() as connection:
+            index_bit_by_bit(connection, self._tables.words)
         self._say("verifying")
         proven = prove(self._store, self._tables, self._filling.counts)
         self._approach()

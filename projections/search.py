@@ -16,6 +16,8 @@ from sqlalchemy import (
     MetaData,
     Table,
     event,
+    func,
+    select,
     text,
 )
 
@@ -34,6 +36,12 @@ _FTS = (
     "CREATE VIRTUAL TABLE {0}_docs USING fts5vocab('{0}_index', 'instance')",
 )
 _FTS_FILL = "INSERT INTO {0}_index ({0}_index) VALUES ('rebuild')"
+_FTS_PIECE = (
+    "INSERT INTO {0}_index (rowid, words)"
+    " SELECT place, words FROM {0} WHERE place > :after AND place <= :last"
+)
+_PIECE = 500
+"""Rows: a tenth of the time that they take one by one, and nobody waits long."""
 _FTS_KEPT = (
     (
         "CREATE TRIGGER {0}_inserted AFTER INSERT ON {0} BEGIN"
@@ -93,6 +101,30 @@ def index_again(connection: Connection, table: Table) -> None:
     by_fts = (*_FTS, _FTS_FILL, *_FTS_KEPT)
     for statement in (_GIN,) if connection.dialect.name == "postgresql" else by_fts:
         connection.execute(text(statement.format(table.name)))
+
+
+def index_bit_by_bit(connection: Connection, table: Table) -> None:
+    """As `index_again`, for a table that nobody writes to: others get to write in between."""
+    if connection.dialect.name == "postgresql":
+        index_again(connection, table)
+    else:
+        for statement in _FTS:
+            connection.execute(text(statement.format(table.name)))
+        after, fill = -1, text(_FTS_PIECE.format(table.name))
+        while (last := _last_of_piece(connection, table, after)) is not None:
+            connection.execute(fill, {"after": after, "last": last})
+            connection.commit()
+            after = last
+        for statement in _FTS_KEPT:
+            connection.execute(text(statement.format(table.name)))
+    connection.commit()
+
+
+def _last_of_piece(connection: Connection, table: Table, after: int) -> int | None:
+    place = table.c.place
+    piece = select(place).where(place > after).order_by(place).limit(_PIECE).subquery()
+    last: int | None = connection.scalar(select(func.max(piece.c.place)))
+    return last
 
 
 def has_word(words: ColumnElement[str], word: str, *, begins: bool) -> ColumnElement[bool]:

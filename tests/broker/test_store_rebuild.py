@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from projections.comparing import table_hashes
 from projections.filling import LogTooShortError
+from projections.listing import OrderFilters
 from projections.queries import Queries
 from projections.rebuild import Progress, rebuild
 from projections.removing import drop_unused_sets
@@ -81,6 +82,26 @@ def test_a_rebuilt_set_equals_the_live_one(store: Store, seed: int) -> None:
     assert store.set_id() == 2
     assert table_hashes(store, 2) == live
     assert store.applied() == {p: len(records) - 1 for p, records in history.log.items()}
+
+
+def test_a_rebuilt_set_finds_orders_by_their_words_also_those_that_come_later(
+    store: Store, history: History
+) -> None:
+    half = History(log={p: records[: len(records) // 2] for p, records in history.log.items()})
+    project(store, half)
+    rebuild(store, Written(half), ignore)
+    project(store, history)
+    with store.reading() as (connection, tables):
+        columns = (tables.orders.c.id, tables.orders.c.tenant, tables.words.c.words)
+        place = tables.orders.c.place
+        query = select(*columns).join(tables.words, tables.words.c.place == place)
+        rows = connection.execute(query).all()
+    words = sorted({word for row in rows for word in row.words.split()})
+    for word in words[:: len(words) // 20]:
+        for tenant in {row.tenant for row in rows}:
+            page = Queries(store).orders(tenant, OrderFilters(q=word), None, len(rows))
+            having = {row.id for row in rows if f" {word}" in row.words and row.tenant == tenant}
+            assert having <= {order["id"] for order in page["items"]}, word
 
 
 def test_what_was_applied_while_a_rebuild_ran_is_in_the_new_set(
