@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from projections.audit import Audit, AuditEntry, AuditKind
+from projections.audit import INSTALLATION, Audit, AuditEntry, AuditKind
 from projections.stage_states import StageStates
 from schemas.order_commands import read_command
 from tests.unit.api.conftest import NOW
@@ -149,12 +149,14 @@ async def test_the_audit_shows_who_did_what_and_leads_to_it(world: Any, console:
         (AuditKind.WEBHOOK_ENDPOINT, "whe_1", {"members": ["rate_limit"]}),
         (AuditKind.WEBHOOK_DELIVERY, "del_1", {}),
         (AuditKind.REJECTED, "0-17", {"edited": True}),
+        (AuditKind.API_KEY, "9c1d02ab", {"scopes": ["operate", "read"]}),
+        (AuditKind.VIEWS, "views", {}),
     )
     for n, (kind, subject, details) in enumerate(kinds):
         audit.record(
             AuditEntry(
                 id=f"act_{n}",
-                tenant="default",
+                tenant=INSTALLATION if kind is AuditKind.VIEWS else "default",
                 at=NOW + timedelta(minutes=n),
                 kind=kind,
                 action="hold",
@@ -172,7 +174,8 @@ async def test_the_audit_shows_who_did_what_and_leads_to_it(world: Any, console:
         "/webhooks/deliveries/del_1",
     ):
         assert f'href="{place}"' in text, place
-    assert "3 orders" in text
+    for said in ("3 orders", "operate, read", "<code>9c1d02ab</code>", "<code>views</code>"):
+        assert said in text, said
     assert (await page(console, "/audit?bulk=b-1")).count("data-item") == 3
     assert (await page(console, "/audit?actor=key:a&limit=2")).count("data-item") == 2
     await page(console, "/audit?from=2026-03-01&to=2026-03-01&kind=stage&subject=")
