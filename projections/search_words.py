@@ -61,10 +61,12 @@ def words_of(change: Change) -> Sequence[str]:
     events are written together.
     """
     fact = change.event.fact
+    found: dict[str, None] = {}
     if isinstance(fact, StepSucceeded):
         texts: Iterable[str] = _numbers(fact.output, _DEEPEST)
     elif isinstance(fact, OrderAccepted):
-        texts = _acceptance(change.after, fact)
+        found.update(dict.fromkeys(_identity(change.after, fact)))
+        texts = (*_names_in(fact.document), *_plugins(fact.waybill))
     elif isinstance(fact, _FAILURES):
         texts = () if _was_said(change.before, fact) else (fact.failure.code, fact.failure.message)
     elif isinstance(fact, OrderAmended):
@@ -74,7 +76,6 @@ def words_of(change: Change) -> Sequence[str]:
         texts = _numbers(change.after.context.get(fact.step, {}), _DEEPEST)
     else:
         return ()
-    found: dict[str, None] = {}
     for text in texts:
         found.update(_words_once(text))
     return list(found)
@@ -86,15 +87,20 @@ def _words_once(text: str) -> Mapping[str, None]:
     return dict.fromkeys(words_in(text)[:_MOST_OF_A_TEXT])
 
 
-def _acceptance(order: Order, fact: OrderAccepted) -> Iterator[str]:
-    yield order.id
-    yield fact.order_reference
-    yield fact.external_id or ""
-    yield fact.subscription_reference
-    yield fact.owner
-    yield order.lane.rpartition("/")[2]
-    yield from _names_in(fact.document)
-    yield from _plugins(fact.waybill)
+def _identity(order: Order, fact: OrderAccepted) -> list[str]:
+    """The words of what names the order: at once, where they are not too many of a text anyway."""
+    texts = (
+        order.id,
+        fact.order_reference,
+        fact.external_id or "",
+        fact.subscription_reference,
+        fact.owner,
+        order.lane.rpartition("/")[2],
+    )
+    words = words_in(" ".join(texts))
+    if len(words) > _MOST_OF_A_TEXT:
+        return [word for text in texts for word in words_in(text)[:_MOST_OF_A_TEXT]]
+    return words
 
 
 def _plugins(waybill: Iterable[WaybillStep]) -> Iterator[str]:

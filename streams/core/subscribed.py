@@ -4,6 +4,7 @@ from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from schemas.orders import Document
@@ -127,6 +128,7 @@ def term_of(attributes: Mapping[str, Any]) -> tuple[int, str] | None:
     return (length, unit) if known and 1 <= length <= _LONGEST else None
 
 
+@lru_cache(maxsize=4_096)
 def later(start: str, term: tuple[int, str] | None) -> str | None:
     """The first day behind a term that begins on `start`; None where it has no end."""
     if term is None or (begins := day(start)) is None:
@@ -158,6 +160,7 @@ def day(given: str | None) -> date | None:
         return None
 
 
+@lru_cache(maxsize=4_096)
 def iso_day(given: str | None) -> str | None:
     """The day of an ISO date or time, as text."""
     found = day(given)

@@ -71,10 +71,11 @@ def completed(before: Subscription | None, order: Order, document: Document) -> 
     changes["items"] = _kept(changes.get("items", found.items))
     owner = _owner(order, document)
     return replace(
-        _counted(found, order),
+        found,
         owner=owner or found.owner,
         mode=order.accepted.mode,
         numbers=_numbers(found.numbers or {}, order),
+        **_count(found, order),
         **changes,
     )
 
@@ -96,13 +97,16 @@ def sold_anew(before: Subscription | None, order: Order, document: Document) -> 
 
 
 def _counted(found: Subscription, order: Order) -> Subscription:
-    return replace(
-        found,
-        updated=order.updated.isoformat(),
-        last_order=order.id,
-        last_type=order.accepted.order_type,
-        orders=found.orders + 1,
-    )
+    return replace(found, **_count(found, order))
+
+
+def _count(found: Subscription, order: Order) -> "_Changes":
+    return {
+        "updated": order.updated.isoformat(),
+        "last_order": order.id,
+        "last_type": order.accepted.order_type,
+        "orders": found.orders + 1,
+    }
 
 
 def _number_of_its_own(done: _Done) -> str | None:
