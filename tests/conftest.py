@@ -1,9 +1,11 @@
 """What every test may ask for: a real Kafka, topics of its own, a real store."""
 
 import asyncio
+import gc
 import importlib
 import itertools
 import os
+import shutil
 import sys
 import tempfile
 import warnings
@@ -17,7 +19,9 @@ import psycopg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from psycopg import sql
+from sqlalchemy import make_url
 
+from projections.store import Store
 from streams.kafka.admin import Cluster, ensure_topics
 from streams.topics import Topics
 from tests.prism import running_prisms
@@ -30,6 +34,37 @@ T = TypeVar("T")
 # Many tests start processes of ours: each would compile all modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+
+SLOWEST = (
+    "broker/test_soak.py",
+    "simulation/test_campaign.py",
+    "broker/test_outages.py",
+    "e2e/test_console_running.py",
+    "contract/test_api_strangers.py",
+    "e2e/test_commands_many.py",
+    "e2e/test_up_running.py",
+    "house/test_docs_tutorial.py",
+    "journeys/test_journeys.py",
+    "contract/test_connectors.py",
+    "broker/test_full_disks.py",
+    "e2e/test_cli_running.py",
+    "broker/test_embedded_broker.py",
+)
+"""The slowest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, so that the two workers of `make test` end together."""
+    here = Path(__file__).parent
+    rank = {here / name: number for number, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _settings() -> Settings:
@@ -118,29 +153,51 @@ def postgresql() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="waybill-postgresql-") as folder:
         server = pgserver.get_server(folder)
         try:
+            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+                # It is thrown away: nothing has to outlive a power cut.
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
             yield server.get_uri()
         finally:
             server.cleanup()
 
 
+def _database(server: str, template: str) -> str:
+    """SQLAlchemy URL of a new database in PostgreSQL."""
+    name = f"waybill_{random_bytes(6).hex()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        names = map(sql.Identifier, (name, template))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+        at = connection.info
+        return f"postgresql+psycopg://{at.user}@/{name}?host={at.host}&port={at.port}"
+
+
 @pytest.fixture(scope="session")
 def fresh_database(postgresql: str) -> Callable[[], str]:
     """Makes empty databases in PostgreSQL; their SQLAlchemy URLs."""
+    return lambda: _database(postgresql, "template1")
 
-    def make() -> str:
-        name = f"waybill_{random_bytes(6).hex()}"
-        with psycopg.connect(postgresql, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            at = connection.info
-            return f"postgresql+psycopg://{at.user}@/{name}?host={at.host}&port={at.port}"
 
-    return make
+@pytest.fixture(scope="session")
+def copied_database(postgresql: str, fresh_database: Callable[[], str]) -> Callable[[], str]:
+    """The same with all tables of a store: making these takes longer than most tests."""
+    url = fresh_database()
+    Store.open(url).close()
+    template = str(make_url(url).database)
+    return lambda: _database(postgresql, template)
+
+
+@pytest.fixture(scope="session")
+def copied_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
+    """The same in SQLite, in a folder."""
+    path = tmp_path_factory.mktemp("empty") / "waybill.sqlite"
+    Store.open(f"sqlite:///{path}").close()
+    return lambda folder: f"sqlite:///{shutil.copy(path, folder)}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """SQLAlchemy URL of an empty store, once in SQLite and once in PostgreSQL."""
+    """SQLAlchemy URL of a store without records, once in SQLite and once in PostgreSQL."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'waybill.sqlite'}"
-    made: str = request.getfixturevalue("fresh_database")()
-    return made
+        return str(request.getfixturevalue("copied_file")(tmp_path))
+    return str(request.getfixturevalue("copied_database")())
