@@ -50,13 +50,14 @@ def quiet() -> None:
     root.setLevel(logging.ERROR)
 
 
+def cores() -> int:
+    """How many processes may run at once: all cores, parted among the workers of pytest-xdist."""
+    return max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
 def outcomes(seeds: Iterable[int], processes: int | None = None) -> Iterator[Outcome]:
     """The runs of these seeds, in their order."""
-    count = processes or os.cpu_count() or 1
-    if count == 1:
-        quiet()
-        yield from map(simulate, seeds)
-        return
+    count = processes or cores()
     with ProcessPoolExecutor(count, get_context("spawn"), initializer=quiet) as pool:
         yield from pool.map(simulate, seeds, chunksize=AT_ONCE)
 

@@ -1,12 +1,11 @@
 """Looks for each mutant until it is caught: `python -m tests.simulation.hunting [NAME...]`."""
 
-import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import NamedTuple
 
-from tests.simulation.campaign import quiet
+from tests.simulation.campaign import cores, quiet
 from tests.simulation.mutants import MUTANTS, Mutant, named
 from tests.simulation.world import simulate
 
@@ -37,7 +36,7 @@ def hunt(name: str) -> tuple[str, Caught | None]:
 
 def hunt_all(names: list[str]) -> dict[str, Caught | None]:
     """All of them, on all cores."""
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=quiet) as pool:
+    with ProcessPoolExecutor(cores(), get_context("spawn"), initializer=quiet) as pool:
         return dict(pool.map(hunt, names))
 
 
