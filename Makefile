@@ -1,13 +1,14 @@
 # make run    everything on this machine, with a first order
 # make test   everything that must hold
 # make bench  the figures
-# make soak   an hour of kills and misbehaving partners, then an audit; SOAK="--minutes 5 --seed 2"
+# make soak   an hour of kills and misbehaving partners, then an audit, then a fuzzer on both
+#             databases; SOAK="--minutes 5 --seed 2"
 # make clean  away with what make made; the orders in .waybill stay
 #
 # Needs Python 3.11 or newer, nothing else.
 
 .DEFAULT_GOAL := run
-.PHONY: run test bench soak clean prism
+.PHONY: run test types suite bench soak clean prism
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,8 +23,13 @@ run: $(INSTALLED)
 # Two at a time: what waits for a broker's time-outs runs beside what needs the processor.
 test: $(INSTALLED_DEV) prism
 	$(BIN)/ruff check
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory -j 2 types suite
+
+types: $(INSTALLED_DEV)
+	nice $(BIN)/mypy
+
+suite: $(INSTALLED_DEV)
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(INSTALLED_DEV)
@@ -31,6 +37,7 @@ bench: $(INSTALLED_DEV)
 
 soak: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks.soak $(SOAK)
+	$(BIN)/python -m benchmarks.fuzzing --minutes 10
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
