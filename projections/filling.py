@@ -113,7 +113,8 @@ class Filling:
         self._note(partition, events, folding)
 
     def _advance(self, connection: Connection, partition: int, events: Sequence[Located]) -> None:
-        self.writer.advance(connection, partition, self.applied[partition], events[-1].offset)
+        move = (self.applied[partition], events[-1].offset)
+        self.writer.advance(connection, {partition: move})
 
     def _note(self, partition: int, events: Sequence[Located], folding: Folding) -> None:
         self.writer.committed(folding)

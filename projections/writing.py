@@ -1,16 +1,17 @@
 """Folding records into a set of views: what the projector and a rebuild have in common."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Dialect, bindparam, select, update
+from sqlalchemy import Connection, Dialect, String, bindparam, select, update
 
 from projections.change import Change, View
 from projections.store import APPLIED
-from projections.tables import insert_into, place_of
+from projections.tables import insert_into, listed, member_of, place_of
 from projections.viewset import ViewSet, view_makers
 from schemas.codec import UndecodableError, decode_to_fold
 from schemas.events import Event, OrderAccepted
@@ -18,7 +19,6 @@ from streams.core.evolve import evolve
 from streams.core.order import ENDED, Order
 from streams.core.snapshot import restored
 
-_LOOKED_UP_AT_ONCE = 500
 _REMEMBERED = 4_000
 """Orders per partition whose state is kept at hand; others are read back from the store."""
 
@@ -125,7 +125,7 @@ class SetWriter:
         self._look_up = (
             select(orders.id, orders.place, orders.state, timeline.value)
             .join(tables.timeline, timeline.place == orders.place)
-            .where(orders.id.in_(bindparam("ids", expanding=True)))
+            .where(member_of(orders.id, "ids", String(), dialect))
         )
         self._advance = (
             update(APPLIED)
@@ -144,12 +144,16 @@ class SetWriter:
             self._first, {"set_id": self.tables.id, "partition": partition, "offset": -1}
         )
 
-    def advance(self, connection: Connection, partition: int, start: int, end: int) -> None:
-        """Move the applied offset from `start` to `end`; `AnotherProjectorError` if it moved."""
-        moved = connection.execute(self._advance, {"of": partition, "start": start, "end": end})
-        if moved.rowcount != 1:
+    def advance(self, connection: Connection, moves: Mapping[int, tuple[int, int]]) -> None:
+        """Move applied offsets, by partition, from one to another; all of them in one statement.
+
+        `AnotherProjectorError` where any no longer stands where it should.
+        """
+        given = [{"of": of, "start": start, "end": end} for of, (start, end) in moves.items()]
+        if connection.execute(self._advance, given).rowcount != len(given):
+            starts = ", ".join(f"{of} at {start}" for of, (start, _) in moves.items())
             raise AnotherProjectorError(
-                f"partition {partition} of set {self.tables.id} no longer stands at {start}"
+                f"not all partitions of set {self.tables.id} stand where they should: {starts}"
             )
 
     def write(self, connection: Connection, chunks: Mapping[int, Sequence[Located]]) -> Folding:
@@ -163,8 +167,9 @@ class SetWriter:
         views = [make() for make in self._makers]
         orders: dict[int, dict[str, Known]] = {}
         applied: dict[int, int] = {}
+        known = self._known(connection, chunks)
         for partition, records in chunks.items():
-            orders[partition] = self._known(connection, partition, records)
+            orders[partition] = known[partition]
             applied[partition] = _fold(partition, records, orders[partition], views)
         return Folding(orders, applied, views)
 
@@ -186,27 +191,35 @@ class SetWriter:
         self._remembered.pop(partition, None)
 
     def _known(
-        self, connection: Connection, partition: int, records: Sequence[Located]
-    ) -> dict[str, Known]:
-        remembered: Mapping[str, Known] = self._remembered.get(partition, {})
-        known: dict[str, Known] = {}
-        unknown: dict[str, None] = {}
-        for record in records:
-            order_id = record.event.envelope.order_id
-            if (found := remembered.get(order_id)) is not None:
-                known[order_id] = found
-            else:
-                unknown[order_id] = None
-        ids = list(unknown)
-        for start in range(0, len(ids), _LOOKED_UP_AT_ONCE):
-            rows = connection.execute(
-                self._look_up, {"ids": ids[start : start + _LOOKED_UP_AT_ONCE]}
-            )
-            for order_id, place, state, value in rows:
-                accepted = decode_to_fold(value).fact
-                assert isinstance(accepted, OrderAccepted)
-                known[order_id] = Known(place, restored(state, _bare(accepted)))
+        self, connection: Connection, chunks: Mapping[int, Sequence[Located]]
+    ) -> dict[int, dict[str, Known]]:
+        """The orders of each partition's records, from memory or by one look into the store."""
+        known: dict[int, dict[str, Known]] = {}
+        unknown: dict[int, dict[str, None]] = {}
+        for partition, records in chunks.items():
+            remembered: Mapping[str, Known] = self._remembered.get(partition, {})
+            mine, others = known.setdefault(partition, {}), unknown.setdefault(partition, {})
+            for record in records:
+                order_id = record.event.envelope.order_id
+                if (found := remembered.get(order_id)) is not None:
+                    mine[order_id] = found
+                else:
+                    others[order_id] = None
+        stored = self._stored(connection, dict.fromkeys(chain.from_iterable(unknown.values())))
+        for partition, others in unknown.items():
+            known[partition] |= {one: stored[one] for one in others if one in stored}
         return known
+
+    def _stored(self, connection: Connection, ids: Collection[str]) -> dict[str, Known]:
+        if not ids:
+            return {}
+        stored: dict[str, Known] = {}
+        rows = connection.execute(self._look_up, {"ids": listed(ids, connection.dialect)})
+        for order_id, place, state, value in rows:
+            accepted = decode_to_fold(value).fact
+            assert isinstance(accepted, OrderAccepted)
+            stored[order_id] = Known(place, restored(state, _bare(accepted)))
+        return stored
 
 
 def _fold(

@@ -106,8 +106,7 @@ class Projector:
         if not work:
             return {}
         with self._store.writer.begin() as connection:
-            for partition in work:
-                writer.advance(connection, partition, self._applied[partition], ends[partition])
+            writer.advance(connection, {part: (self._applied[part], ends[part]) for part in work})
             folding = writer.write(connection, work)
         writer.committed(folding)
         self._applied.update({partition: ends[partition] for partition in work})
