@@ -50,7 +50,7 @@ class Core:
         security = self.cluster.security.client_options()
         return LogWriter(producer_factory(self.cluster.bootstrap, self.name, security))
 
-    def reader_settings(self, group: str) -> ReaderSettings:
+    def reader_settings(self, group: str, *, gathers: bool = False) -> ReaderSettings:
         """How the process takes part in a consumer group."""
         return ReaderSettings(
             group=f"{self.settings.topic_prefix}{group}",
@@ -58,6 +58,7 @@ class Core:
             data=Path(tempfile.mkdtemp(prefix="waybill-faust-")),
             credentials=faust_credentials(self.cluster.security),
             client_options=self.cluster.security.client_options(),
+            gathers=gathers,
         )
 
 

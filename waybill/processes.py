@@ -42,7 +42,8 @@ def run_outlet(settings: Settings) -> int:
 async def _projector(settings: Settings, ending: Ending) -> None:
     core = await open_core(settings)
     reader = ProjectingReader(Projector(core.store), ending.fatal)
-    app = build_app(core.reader_settings(PROJECTORS), {core.topics.order_events: reader})
+    reading = core.reader_settings(PROJECTORS, gathers=True)
+    app = build_app(reading, {core.topics.order_events: reader})
     probes = await serve_probes(settings.metrics, lambda: reader.ready)
     reader.start()
     await app.begin(ending.fatal, clock.monotonic)

@@ -19,6 +19,10 @@ FULL_S = 0.02
 """How soon a reader that had no room is asked again."""
 TROUBLED_S = 0.5
 
+_AT_ONCE = {"_fetch_min_bytes": 1, "_fetch_max_wait_ms": 1_500}
+_GATHERED = {"_fetch_min_bytes": 64 << 10, "_fetch_max_wait_ms": 25}
+"""How Kafka is asked for records: to answer with the first one, or to let some come together."""
+
 
 class LoopConsumer(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread without the thread: handing the GIL over costs 5-15 %.
@@ -116,7 +120,15 @@ class ChunkConsumer(driver.Consumer):
             self.log.warning("nothing is fetched for now: %r", problem)
             await asyncio.sleep(TROUBLED_S)
             return {}
+        if self.app.reads_with.gathers:
+            self._ask_for(_GATHERED if records else _AT_ONCE)
         return records or {}
+
+    def _ask_for(self, portions: Mapping[str, int]) -> None:
+        """From the next fetch on. While nothing comes, the first record shall not have to wait."""
+        fetcher = self._thread._ensure_consumer()._fetcher  # noqa: SLF001 (as above)
+        for name, value in portions.items():
+            setattr(fetcher, name, value)
 
     def _take_note(self) -> None:
         """The coordination waits until somebody has taken note of what it met, then tries again."""
