@@ -79,6 +79,8 @@ def test_what_forms_answer_is_accessible_too(browser: Browser, stack: Stack, sto
     page = context.new_page()
     problems = []
     for name, (status, way) in ANSWERS.items():
+        if name.endswith("without a reason"):
+            continue  # only the error differs; python -m benchmarks.console --only pages has all
         if (answered := way(page, Known(story.failed))) != status:
             problems.append(f"{name}: answered {answered}")
         problems += shortcomings(page) + violations(page)
