@@ -25,6 +25,13 @@ STALLED = Counter("waybill_orders_stalled_total", "Moving orders found with noth
 STEP_ATTEMPTS = Counter("waybill_step_attempts_total", "Attempts by outcome", ["plugin", "outcome"])
 STEP_SECONDS = Histogram("waybill_step_duration_seconds", "Attempt durations", ["plugin"])
 
+VIEWS_SECONDS = Histogram(
+    "waybill_views_seconds",
+    "What the projector's transactions take: `decode`, `lock`, `write`, `commit`",
+    ["part"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0),
+)
+
 STAGE_BREAKER = Gauge("waybill_stage_breaker", "0 closed, 1 half-open, 2 open", ["stage"])
 STAGE_OPENED = Counter("waybill_stage_breaker_opened_total", "Breakers that opened", ["stage"])
 STAGE_HELD = Gauge("waybill_stage_held", "1 while an operator holds it", ["stage"])

@@ -12,8 +12,11 @@ from projections.writing import (
     UndecodableRecordError,
     decoded,
 )
+from streams.agents.metrics import VIEWS_SECONDS
 
 __all__ = ["AnotherProjectorError", "Applied", "Projector", "Record", "UndecodableRecordError"]
+
+_DECODE, _LOCK, _WRITE, _COMMIT = map(VIEWS_SECONDS.labels, ("decode", "lock", "write", "commit"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,13 @@ class Projector:
         located: dict[int, list[Located]] = {}
         ends: dict[int, int] = {}
         broken: UndecodableRecordError | None = None
-        for partition in sorted(chunks):
-            fresh = self._fresh(partition, chunks[partition])
-            events, problem = decoded(partition, fresh)
-            broken = broken or problem
-            located[partition] = events
-            ends[partition] = events[-1].offset if events else self._applied[partition]
+        with _DECODE.time():
+            for partition in sorted(chunks):
+                fresh = self._fresh(partition, chunks[partition])
+                events, problem = decoded(partition, fresh)
+                broken = broken or problem
+                located[partition] = events
+                ends[partition] = events[-1].offset if events else self._applied[partition]
         counts = self._commit(self._writer, located, ends)
         if broken is not None:
             raise broken
@@ -105,9 +109,16 @@ class Projector:
         work = {partition: events for partition, events in located.items() if events}
         if not work:
             return {}
-        with self._store.writer.begin() as connection:
-            writer.advance(connection, {part: (self._applied[part], ends[part]) for part in work})
-            folding = writer.write(connection, work)
+        moves = {partition: (self._applied[partition], ends[partition]) for partition in work}
+        with self._store.writer.connect() as connection:
+            with _LOCK.time():
+                transaction = connection.begin()
+            with transaction:
+                with _WRITE.time():
+                    writer.advance(connection, moves)
+                    folding = writer.write(connection, work)
+                with _COMMIT.time():
+                    transaction.commit()
         writer.committed(folding)
         self._applied.update({partition: ends[partition] for partition in work})
         return folding.applied

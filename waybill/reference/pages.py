@@ -134,7 +134,8 @@ def metrics_page() -> str:
         "In Prometheus' text format. The API serves its own at `/metrics`; the other processes at "
         "the address in `WAYBILL_METRICS`, beside `/livez` and `/readyz`. All add the usual "
         "figures of a process (`process_...`). Labels never hold an order, a customer or a URL.",
-        "## Worker\n\n" + table(("name", "kind", "labels", "meaning"), _counted(vars(metrics))),
+        "## Worker and projector\n\n"
+        + table(("name", "kind", "labels", "meaning"), _counted(vars(metrics))),
         "## Webhooks\n\n"
         + table(("name", "kind", "labels", "meaning"), _counted(vars(webhook_metrics))),
         "## API\n\n" + table(("name", "kind", "labels", "meaning"), _served()),
