@@ -120,15 +120,11 @@ class Stack:
         self.processes[name].wait()
 
     def stop(self) -> None:
-        """Ends all, the last started first."""
-        for process in reversed(self.processes.values()):
-            process.terminate()
+        """Ends all at once; how they end when asked to is a matter of `test_up_running.py`."""
         for process in self.processes.values():
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+        for process in self.processes.values():
+            process.wait()
 
     def log_file(self, name: str) -> Path:
         """Where a process's output goes."""
