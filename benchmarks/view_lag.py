@@ -6,6 +6,9 @@ A whole Waybill (Kafka, worker, projector, API, SQLite) first takes orders as fa
 is its largest load. Then it gets a share of that, while somebody reads `GET /api/orders` again and
 again; `Waybill-Applied` says what each answer knows. An event's own moment is the one at which
 Kafka appended it (`order-events` is switched to that for the run), so a lag counts from durable.
+
+What the projector's transactions take is told beside it; the rest of a lag is the way through
+Kafka, which gathers for 25 ms, and the wait for the transaction before and for the next answer.
 """
 
 import argparse
@@ -19,7 +22,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 from aiokafka.admin import AIOKafkaAdminClient
@@ -43,7 +46,22 @@ LIMIT_MS = 200.0
 
 _PAUSE_S = 0.015
 """Looking must not be most of the load."""
+PARTS = ("decode", "lock", "write", "commit")
 _Look = tuple[float, Mapping[int, int]]
+
+
+class _Spent(NamedTuple):
+    """How often the projector did a part of its work, and how long that took in all."""
+
+    times: float
+    seconds: float
+
+    def __sub__(self, other: "_Spent") -> "_Spent":
+        return _Spent(self.times - other.times, self.seconds - other.seconds)
+
+    @property
+    def mean_ms(self) -> float:
+        return self.seconds / max(1.0, self.times) * 1000
 
 
 def main() -> dict[str, Any]:
@@ -81,17 +99,16 @@ def _measured(running: Stack, api: str, given: argparse.Namespace) -> dict[str, 
     wait_for(store, WARM)
     done, largest, rate = WARM, None, given.rate
     if rate is None:
-        began = time.perf_counter()
-        asyncio.run(produce(running.bootstrap, LARGEST_LOAD_ORDERS, None, "most"))
-        done += LARGEST_LOAD_ORDERS
-        largest = LARGEST_LOAD_ORDERS / (wait_for(store, done) - began)
-        rate = largest * given.share
+        largest = _largest_load(running, store)
+        done, rate = WARM + LARGEST_LOAD_ORDERS, largest * given.share
     orders = int(rate * given.seconds)
     before = {name: running.cpu_s(name) for name in running.processes}
+    parts = {part: _part(running, part) for part in PARTS}
     since = time.time()
     looks = asyncio.run(_watched(running, api, orders, rate))
     took = time.time() - since
     used = {name: (running.cpu_s(name) - before[name]) / took for name in before}
+    spent = {part: _part(running, part) - parts[part] for part in PARTS}
     wait_for(store, done + orders)
     store.close()
     events = asyncio.run(_written(running.bootstrap, since))
@@ -101,10 +118,28 @@ def _measured(running: Stack, api: str, given: argparse.Namespace) -> dict[str, 
         "rate, orders/s": rate,
         "events": len(lags),
         "answers": len(looks),
+        "transactions/s": spent["lock"].times / took,
+        **{f"{part} of a transaction, ms": one.mean_ms for part, one in spent.items()},
         **{f"lag {name}, ms": value for name, value in percentiles(lags).items()},
         "p99 should be at most, ms": LIMIT_MS,
         **{f"CPU of {name}": value for name, value in used.items()},
     }
+
+
+def _largest_load(running: Stack, store: Store) -> float:
+    """Orders a second."""
+    began = time.perf_counter()
+    asyncio.run(produce(running.bootstrap, LARGEST_LOAD_ORDERS, None, "most"))
+    return LARGEST_LOAD_ORDERS / (wait_for(store, WARM + LARGEST_LOAD_ORDERS) - began)
+
+
+def _part(running: Stack, part: str) -> _Spent:
+    name = "waybill_views_seconds"
+    labelled = f'{{part="{part}"}}'
+    return _Spent(
+        running.metric("projector", f"{name}_count{labelled}"),
+        running.metric("projector", f"{name}_sum{labelled}"),
+    )
 
 
 async def _watched(running: Stack, api: str, orders: int, rate: float) -> list[_Look]:
