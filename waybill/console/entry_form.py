@@ -103,13 +103,13 @@ def _option(name: str, part: Mapping[str, Any], value: Any, *, required: bool) -
     kind, choices = _input(part)
     notes = [part["description"]] if part.get("description") else []
     if part.get("default") is not None:
-        notes.append(f"else {_json(part['default'])}")
+        notes.append(f"Else `{_json(part['default'])}`.")
     return Field(
         name=OPTION + name,
         label=name,
         input=kind,
         value=_shown(value) if kind != "json" or value is None else _json(value),
-        note="; ".join(notes),
+        note=" ".join(notes),
         required=required,
         choices=choices,
     )

@@ -148,7 +148,7 @@ async def test_steps_are_added_moved_and_removed(client: Any) -> None:
 
     text = await page(client, "/configuration/entry?plugin=calloutPlugin")
     assert '<option value="/post/-">post</option>' in text
-    assert "Milliseconds that the step may take" in text
+    assert "Milliseconds that the step may take. Else <code>2000</code>." in text
     assert "at the host of <code>endpoint</code>" in text
 
     moved = draft_of(await shown(await sent(client, "up:/sequence/1")))
