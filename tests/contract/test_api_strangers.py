@@ -29,7 +29,7 @@ def api(
     fresh_database: Callable[[], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Served]:
-    """With API keys in use and one order complete, on PostgreSQL, which refuses more than SQLite."""
+    """With API keys and a complete order, on PostgreSQL, which refuses more than SQLite."""
     folder = tmp_path_factory.mktemp("api")
     with served(kafka, folder, fresh_database(), fresh_topics().prefix) as running:
         yield running
