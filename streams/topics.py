@@ -59,8 +59,12 @@ ORDER_FAILED = Topic("order-failed", "lane id", retention=_OUTBOX)
 ORDERS_REJECTED = Topic(
     "orders-rejected", "original key", retention=_OUTBOX, max_message_bytes=SEALED_LIMIT
 )
-PROCESSING_CONFIGS = Topic("processing-configs", "tenant and a random part", cleanup="compact", partitions=1)
-WEBHOOK_ENDPOINTS = Topic("webhook-endpoints", "endpoint id and a random part", cleanup="compact", partitions=1)
+PROCESSING_CONFIGS = Topic(
+    "processing-configs", "tenant and a random part", cleanup="compact", partitions=1
+)
+WEBHOOK_ENDPOINTS = Topic(
+    "webhook-endpoints", "endpoint id and a random part", cleanup="compact", partitions=1
+)
 STAGE_CONTROLS = Topic("stage-controls", "tenant and stage", cleanup="compact", partitions=1)
 
 TOPICS: tuple[Topic, ...] = (

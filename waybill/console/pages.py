@@ -24,8 +24,8 @@ To add a page:
    `layout` is the whole frame, or next to nothing where a fragment is asked for (header
    `Waybill-Fragment`), so a page is written once. Every undefined name is an error.
    Forms: `<form method="post">{{ ui.csrf() }}...`. No `style=`, no `on...=`, no inline script.
-   `<input {{ ui.named("url") }}>` gives a field its name and id, and says that it is wrong where the
-   problem is about it; `{{ ui.problem(problem, fields=["url"]) }}` leads to it.
+   `<input {{ ui.named("url") }}>` gives a field its name and id, and says that it is wrong where
+   the problem is about it; `{{ ui.problem(problem, fields=["url"]) }}` leads to it.
 4. Live: `visit.page(..., live="order=...")` opens one stream `/api/events?order=...` (`live=""`:
    all events), `refresh=5` asks again every five seconds. Then the page is fetched anew, and what
    stands in elements with `data-live="name"` is merged in; keyed by `id` or `data-key`, so give
