@@ -42,9 +42,9 @@ HOLDS: Final[Mapping[str, str]] = {
     "(`tenant/<random>`). Of a tenant's records the first of the highest revision holds; whoever "
     "writes removes the others by tombstones. The API writes it; workers and the API follow it.",
     "webhook-endpoints": "Webhook endpoints, their secrets sealed: JSON, each record under a key "
-    "of its own (`whe_…/<random>`). Of an endpoint's records the first of the highest revision holds, "
-    "and above all its deletion; whoever writes removes the others by tombstones. The API writes "
-    "it; the API, webhooks and the outlet follow it.",
+    "of its own (`whe_…/<random>`). Of an endpoint's records the first of the highest revision "
+    "holds, and above all its deletion; whoever writes removes the others by tombstones. The API "
+    "writes it; the API, webhooks and the outlet follow it.",
     "stage-controls": "Which stages are held, by whom and why: JSON. Workers write it for "
     "commands, and obey it.",
 }
