@@ -11,6 +11,7 @@ from waybill.console.order_shown import way_of
 from waybill.console.overview_shown import Figures, boxes, spark
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
+LATER = NOW + timedelta(hours=9)
 HELD = {"actor": "kim", "reason": "calm", "at": None}
 
 
@@ -81,7 +82,7 @@ def an_order(status: str, *steps: dict[str, Any]) -> dict[str, Any]:
 class TestWay:
     def test_an_order_that_has_ended_ends_with_its_last_step(self) -> None:
         steps = (step("a", 0, 1, "succeeded"), step("b", 1, 4, "failed"))
-        way = way_of(an_order("failed", *steps), [], NOW + timedelta(hours=9))
+        way = way_of(an_order("failed", *steps), [], LATER)
         assert (way.first, way.took_s) == (NOW, 4)
         bars = [(one.bar.start, one.bar.width) for one in way.steps if one.bar]
         assert bars == [(0, 25), (25, 75)]
@@ -94,7 +95,7 @@ class TestWay:
 
     def test_what_a_partner_was_asked_lies_within(self) -> None:
         callout = {"step": "a", "at": moment(0), "ended": moment(2), "status": 500, "error": None}
-        way = way_of(an_order("cancelled", step("a", 0, None, "started")), [callout], NOW)
+        way = way_of(an_order("cancelled", step("a", 0, None, "started")), [callout], LATER)
         assert way.took_s == 2
         [bar] = way.steps[0].exchanges
         assert (bar.start, bar.width, bar.good) == (0, 100, False)
