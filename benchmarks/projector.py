@@ -62,7 +62,7 @@ def accepted(number: int) -> OrderAccepted:
         config_version=1,
         axes={"order_type": "new", "processing_type": "standard", "offer_type": "standard"},
         waybill=WAYBILL,
-        document=DOCUMENT,
+        document=f'{DOCUMENT[:-1]}, "number": {number}}}',  # no two orders are alike
         sealed=(sealed,),
         fingerprint=number.to_bytes(32),
     )

@@ -14,7 +14,8 @@ from pathlib import Path
 from benchmarks.stub import free_port
 from waybill.embedded.broker import EmbeddedBroker
 
-READY_S = 60.0
+READY_S = 180.0
+"""A machine that has other things to do takes minutes to start a worker."""
 
 
 @dataclass
@@ -45,7 +46,8 @@ class Stack:
         for name in names:
             while not _answers(f"{self.probes[name]}/readyz"):
                 if time.monotonic() > until or self.processes[name].poll() is not None:
-                    sys.exit(f"{name} did not become ready; see {self.folder / name}.log")
+                    said = (self.folder / f"{name}.log").read_text(errors="replace")[-2000:]
+                    sys.exit(f"{name} did not become ready; it has said:\n{said}")
                 time.sleep(0.1)
 
     def answers(self, url: str) -> None:
