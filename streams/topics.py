@@ -41,12 +41,16 @@ class Topic:
             "retention.bytes": "-1",
             "max.message.bytes": str(self.max_message_bytes),
         }
+        if self.cleanup == "compact":
+            config["min.compaction.lag.ms"] = str(_COMPACTED_AFTER // timedelta(milliseconds=1))
         if self.append_time:
             # A producer's clock must not decide how long an accepted order is kept.
             config["message.timestamp.type"] = "LogAppendTime"
         return config
 
 
+_COMPACTED_AFTER = timedelta(days=1)
+"""Until then somebody has restated what holds behind what does not, even if all were down."""
 _INBOX = timedelta(days=14)
 _OUTBOX = timedelta(days=30)
 
@@ -59,12 +63,8 @@ ORDER_FAILED = Topic("order-failed", "lane id", retention=_OUTBOX)
 ORDERS_REJECTED = Topic(
     "orders-rejected", "original key", retention=_OUTBOX, max_message_bytes=SEALED_LIMIT
 )
-PROCESSING_CONFIGS = Topic(
-    "processing-configs", "tenant and a random part", cleanup="compact", partitions=1
-)
-WEBHOOK_ENDPOINTS = Topic(
-    "webhook-endpoints", "endpoint id and a random part", cleanup="compact", partitions=1
-)
+PROCESSING_CONFIGS = Topic("processing-configs", "tenant", cleanup="compact", partitions=1)
+WEBHOOK_ENDPOINTS = Topic("webhook-endpoints", "endpoint id", cleanup="compact", partitions=1)
 STAGE_CONTROLS = Topic("stage-controls", "tenant and stage", cleanup="compact", partitions=1)
 
 TOPICS: tuple[Topic, ...] = (

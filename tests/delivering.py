@@ -195,7 +195,7 @@ class Delivering:
         return made
 
     def put(self, record: Endpoint | Deleted) -> None:
-        self.book.take(b"", endpoint_bytes(record))
+        self.book.take(endpoint_bytes(record))
 
     def change(self, endpoint: Endpoint, **changes: Any) -> Endpoint:
         changed = replace(endpoint, revision=endpoint.revision + 1, **changes)

@@ -27,7 +27,7 @@ class StageKeeping:
             core.topics.stage_controls,
             core.cluster.bootstrap,
             core.cluster.security.client_options(),
-            lambda _, value: controls.take(value),
+            controls.take,
         )
         self._report = StageReport(core.name, book.states, StageStates(core.store), now)
         self._reporting: asyncio.Task[None] | None = None

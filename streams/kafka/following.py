@@ -15,14 +15,14 @@ log = logging.getLogger(__name__)
 
 
 class Following:
-    """Hands keys and values to `take`, oldest first; goes on where it was when Kafka is back."""
+    """Hands every value to `take`, oldest first; goes on where it was when Kafka is back."""
 
     def __init__(
         self,
         topic: str,
         bootstrap: str,
         security: dict[str, Any],
-        take: Callable[[bytes, bytes | None], None],
+        take: Callable[[bytes | None], None],
     ) -> None:
         self._place = TopicPartition(topic, 0)
         self._options = {"bootstrap_servers": bootstrap, **security}
@@ -74,7 +74,7 @@ class Following:
                     self._caught_up.set()
                 found = await consumer.getmany(self._place, timeout_ms=ANSWER_MS)
                 for record in found.get(self._place, ()):
-                    self._take(record.key, record.value)
+                    self._take(record.value)
                     self._position = record.offset + 1
         finally:
             await consumer.stop()

@@ -63,7 +63,7 @@ async def test_a_worker_knows_all_holds_before_it_begins_and_obeys_within_a_seco
         said("zuora", held=False),
     )
     controls = StageControls(book)
-    following = Following(topic, kafka, {}, lambda _, value: controls.take(value))
+    following = Following(topic, kafka, {}, controls.take)
     following.start()
     async with asyncio.timeout(10):
         await following.caught_up()

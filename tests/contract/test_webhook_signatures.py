@@ -84,8 +84,8 @@ def test_a_rotation_from_v1_to_v1a_leaves_no_receiver_behind(verify: Verify) -> 
         headers = signed(list(book.signing_keys(held, NOW + after)))
         return tuple(verify(key.shown(), headers, BODY) for key in (old_key, new_key))  # type: ignore[return-value]
 
-    book.take(b"", endpoint_bytes(endpoint))
+    book.take(endpoint_bytes(endpoint))
     assert verdicts(timedelta()) == ("verified", "No matching signature found")
-    book.take(b"", endpoint_bytes(rotated(endpoint, new, timedelta(hours=24), NOW)))
+    book.take(endpoint_bytes(rotated(endpoint, new, timedelta(hours=24), NOW)))
     assert verdicts(timedelta(hours=23)) == ("verified", "verified")
     assert verdicts(timedelta(hours=24)) == ("No matching signature found", "verified")

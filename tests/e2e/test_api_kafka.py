@@ -6,9 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -21,7 +19,7 @@ from aiokafka.errors import KafkaError
 
 from streams.kafka.admin import Cluster
 from streams.topics import Topics
-from waybill.api.producing import GIVE_UP_S, KafkaProducing, KafkaUnavailableError, Outgoing
+from waybill.api.producing import KafkaProducing, KafkaUnavailableError, Outgoing
 from waybill.clock import random_bytes
 from waybill.keys import load_keys
 from waybill.ports import free_port
@@ -175,32 +173,7 @@ class Link:
 async def test_an_order_that_was_given_up_does_not_come_later(
     kafka: str, topics: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """aiokafka's idempotent producer would repeat it for ever; callers were told 503.
-
-    What must be there once at most is not sent on the next connection either.
-    """
-    async with _linked(kafka, topics, monkeypatch) as (link, orders):
-        record = a_record(topics)
-        await orders.send(record)
-        link.open.clear()
-        began = monotonic()
-        given_up = [orders.send(record) for _ in range(20)]
-        late = asyncio.create_task(_later(orders, replace(record, once=True)))
-        results = await asyncio.gather(*given_up, return_exceptions=True)
-        assert monotonic() - began < 5
-        assert {type(result) for result in results} == {KafkaUnavailableError}
-        assert not await orders.answers()
-        link.open.set()
-        with pytest.raises(KafkaUnavailableError):
-            await late
-        await _until_sent(orders, record)
-        assert await _count(kafka, topics.orders) == 2
-
-
-@asynccontextmanager
-async def _linked(
-    kafka: str, topics: Topics, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[Link, KafkaProducing]]:
+    """aiokafka's idempotent producer would repeat it for ever; callers were told 503."""
     link = Link(kafka)
     server = await asyncio.start_server(link.carry, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -208,7 +181,18 @@ async def _linked(
     orders = KafkaProducing(Cluster(f"127.0.0.1:{port}"), topics)
     orders.start()
     try:
-        yield link, orders
+        record = a_record(topics)
+        await orders.send(record)
+        link.open.clear()
+        began = monotonic()
+        given_up = [orders.send(record) for _ in range(20)]
+        results = await asyncio.gather(*given_up, return_exceptions=True)
+        assert monotonic() - began < 5
+        assert {type(result) for result in results} == {KafkaUnavailableError}
+        assert not await orders.answers()
+        link.open.set()
+        await _until_sent(orders, record)
+        assert await _count(kafka, topics.orders) == 2
     finally:
         await orders.close()
         server.close()
@@ -222,12 +206,6 @@ def _through(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
         return await create("127.0.0.1", port, *args, **more)
 
     monkeypatch.setattr(aiokafka.client, "create_conn", by_link)
-
-
-async def _later(orders: KafkaProducing, record: Outgoing) -> None:
-    """Sent on the connection that is given up, with time left for the next one."""
-    await asyncio.sleep(GIVE_UP_S / 2)
-    await orders.send(record)
 
 
 async def _until_sent(orders: KafkaProducing, record: Outgoing) -> None:

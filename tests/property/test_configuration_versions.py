@@ -65,6 +65,9 @@ class Configurations(World[ConfigurationBook]):
         base = None if whatever else current.version
         self.write(process, book.put(self.tenant, document, base, f"key:{process}", "why"))
 
+    async def settled_by(self, process: int) -> None:
+        await self.books[process].settle()
+
     def current(self, books: list[ConfigurationBook]) -> list[Version | None]:
         return [book.current(self.tenant) for book in books]
 
@@ -83,6 +86,8 @@ async def played(versions: ConfigVersions, happening: Steps) -> Configurations:
     for step, process in happening:
         if step == "read":
             world.read(process)
+        elif step == "settle":
+            await world.settled_by(process)
         elif step in {"change", "insist"}:
             world.change(process, whatever=step == "insist")
         else:
@@ -92,7 +97,7 @@ async def played(versions: ConfigVersions, happening: Steps) -> Configurations:
     return world
 
 
-@given(happening=steps(change=3, insist=1, lose=1, land=1, restart=1))
+@given(happening=steps(change=3, insist=1, settle=1, lose=1, land=1, restart=1))
 @settings(deadline=None, max_examples=100)
 def test_all_readers_agree_however_far_the_topic_is_compacted(
     versions: ConfigVersions, happening: Steps

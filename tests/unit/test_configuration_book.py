@@ -15,6 +15,7 @@ from projections.config_versions import ConfigVersions
 from projections.store import Store
 from schemas.connections import Connections
 from streams.core.config_versions import FROM_FILE, Version, version_bytes, version_from
+from streams.core.first_holds import restated
 from streams.kafka.admin import Cluster
 from waybill.configuration import RefusedConfigurationError
 from waybill.configuring.book import ConfigurationBook, StaleBaseError
@@ -36,7 +37,7 @@ class Topic:
     """
 
     books: list[ConfigurationBook] = field(default_factory=list)
-    records: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    records: list[bytes] = field(default_factory=list)
     overtaking: list[Version] = field(default_factory=list)
 
     async def add(self, version: Version) -> None:
@@ -44,20 +45,20 @@ class Topic:
         for one in [self.overtaking.pop(0), version] if self.overtaking else [version]:
             self.append(one)
 
-    async def remove(self, key: bytes) -> None:
-        self._append(key, None)
+    async def restate(self, version: Version) -> None:
+        self._append(restated(version_bytes(version)))
 
     def append(self, version: Version) -> None:
-        self._append(f"{len(self.records)}".encode(), version_bytes(version))
+        self._append(version_bytes(version))
 
-    def compacted(self) -> list[Version]:
+    def compacted(self) -> Version:
         """What is left of it in the end."""
-        return [version_from(value) for value in dict(self.records).values() if value]
+        return version_from(self.records[-1])
 
-    def _append(self, key: bytes, value: bytes | None) -> None:
-        self.records.append((key, value))
+    def _append(self, value: bytes) -> None:
+        self.records.append(value)
         for book in self.books:
-            book.take(key, value)
+            book.take(value)
 
 
 @dataclass
@@ -73,8 +74,8 @@ class Case:
             files, Drafting(REGISTRY, Connections({})), ConfigVersions(self.store), lambda: NOW
         )
         made.writes(self.topic)
-        for key, value in self.topic.records:
-            made.take(key, value)
+        for value in self.topic.records:
+            made.take(value)
         self.topic.books.append(made)
         return made
 
@@ -163,16 +164,19 @@ async def test_what_has_errors_is_refused_and_written_nowhere(case: Case) -> Non
     assert "lane_by_changes" in {one.code for one in warned.findings}
 
 
-async def test_of_two_writers_the_first_holds_and_the_other_leaves_nothing(case: Case) -> None:
+async def test_of_two_writers_the_first_holds_and_the_topic_ends_with_it(case: Case) -> None:
     book = case.book()
     first = record(4, 3, "key:first", DOCUMENT | {"post": []})
     case.topic.overtaking.append(first)
     with pytest.raises(StaleBaseError):
         await book.put("t", OTHER, 3, "key:late", "why")
     assert book.current("t") == first
-    assert case.topic.compacted() == [first]
+    assert case.topic.compacted() != first
+    await book.settle()
+    assert case.topic.compacted() == first
     await book.put("t", OTHER, 4, "key:next", "why")
-    assert [one.version for one in case.topic.compacted()] == [5]
+    await book.settle()
+    assert case.topic.compacted().version == 5
 
 
 async def test_of_writers_over_different_files_the_first_holds(case: Case) -> None:
@@ -247,7 +251,7 @@ def test_a_draft_without_any_plugin_is_warned_of(case: Case) -> None:
 def test_what_is_not_understood_changes_nothing(case: Case) -> None:
     book = case.book()
     for value in (None, b"", b"{}", b"\xff"):
-        book.take(b"t/1", value)
+        book.take(value)
     assert book.current("t") == of_file(DOCUMENT)
 
 

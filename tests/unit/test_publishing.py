@@ -36,12 +36,12 @@ async def test_results_of_steps_go_out_where_an_endpoint_wants_them(tmp_path: Pa
     book = EndpointBook(Cluster("127.0.0.1:9"), "webhook-endpoints", {})
     wanted = published(settings(tmp_path), Registry.found(), book).step_results
     assert not wanted("acme")
-    book.take(b"", endpoint("order.*"))
+    book.take(endpoint("order.*"))
     assert not wanted("acme")
-    book.take(b"", endpoint("order.*", "step.failed", revision=2))
+    book.take(endpoint("order.*", "step.failed", revision=2))
     assert wanted("acme")
     assert not wanted("default")
-    book.take(b"", endpoint("*", revision=3, enabled=False))
+    book.take(endpoint("*", revision=3, enabled=False))
     assert not wanted("acme")
 
 

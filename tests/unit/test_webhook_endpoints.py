@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.agents.webhooks.endpoints import EndpointBook
+from streams.core.first_holds import restated
 from streams.core.sealing import TenantKeys, UnsealingError
 from streams.core.webhooks.changing import Sealer, TooManySecretsError, changed, rotated
 from streams.core.webhooks.endpoint import (
@@ -73,7 +74,7 @@ def test_secrets_open_for_their_endpoint_and_under_their_tenants_key_alone(
     book: EndpointBook,
 ) -> None:
     endpoint = made()
-    book.take(b"", endpoint_bytes(endpoint))
+    book.take(endpoint_bytes(endpoint))
     assert dict(book.headers(endpoint)) == {"authorization": "Bearer canary"}
     assert len(book.signing_keys(endpoint, NOW)) == 1
     for stranger in (
@@ -89,11 +90,11 @@ def test_of_two_records_of_one_revision_the_first_holds(book: EndpointBook) -> N
     first = made()
     one, two = (changed(first, {"description": text}, NOW) for text in ("one", "two"))
     for record in (first, one, two, first):
-        book.take(b"", endpoint_bytes(record))
+        book.take(endpoint_bytes(record))
     assert book.get("whe_1") == one
     assert one.revision == 2
     # A later one holds whoever was first.
-    book.take(b"", endpoint_bytes(changed(two, {}, NOW)))
+    book.take(endpoint_bytes(changed(two, {}, NOW)))
     assert book.get("whe_1") == changed(two, {}, NOW)
 
 
@@ -101,16 +102,16 @@ def test_nothing_follows_a_deletion(book: EndpointBook) -> None:
     endpoint = made()
     gone = Deleted("whe_1", "acme")
     for record in (endpoint, gone, changed(endpoint, {}, NOW)):
-        book.take(b"", endpoint_bytes(record))
+        book.take(endpoint_bytes(record))
     assert (book.get("whe_1"), book.holds("whe_1"), book.of("acme")) == (None, gone, ())
 
 
 def test_a_tenants_endpoints_stand_oldest_first(book: EndpointBook) -> None:
     later, earlier = made("whe_a", created=NOW + DAY), made("whe_b")
     for record in (later, earlier, made("whe_c", tenant="other")):
-        book.take(b"", endpoint_bytes(record))
-    book.take(b"", b"{}")
-    book.take(b"", None)
+        book.take(endpoint_bytes(record))
+    book.take(b"{}")
+    book.take(None)
     assert book.of("acme") == (earlier, later)
     assert book.of("nobody") == ()
 
@@ -120,18 +121,18 @@ class Topic:
 
     def __init__(self, book: EndpointBook) -> None:
         self.book = book
-        self.records: list[tuple[bytes, bytes | None]] = []
+        self.records: list[bytes] = []
 
     async def add(self, record: Endpoint | Deleted) -> None:
         await asyncio.sleep(0)
-        self.append(f"{len(self.records)}".encode(), endpoint_bytes(record))
+        self.append(endpoint_bytes(record))
 
-    async def remove(self, key: bytes) -> None:
-        self.append(key, None)
+    async def restate(self, record: Endpoint | Deleted) -> None:
+        self.append(restated(endpoint_bytes(record)))
 
-    def append(self, key: bytes, value: bytes | None) -> None:
-        self.records.append((key, value))
-        self.book.take(key, value)
+    def append(self, value: bytes) -> None:
+        self.records.append(value)
+        self.book.take(value)
 
 
 async def test_who_writes_learns_whether_it_holds(book: EndpointBook) -> None:
@@ -144,19 +145,25 @@ async def test_who_writes_learns_whether_it_holds(book: EndpointBook) -> None:
     assert await asyncio.gather(*(book.write(gone, topic) for _ in range(2))) == [True, True]
 
 
-async def test_who_writes_removes_what_does_not_hold(book: EndpointBook) -> None:
-    """Also what a writer left behind that died, and the secrets of what was deleted."""
+async def test_what_holds_is_restated_where_another_record_stands_last(
+    book: EndpointBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also behind what a writer left that died, and once alone."""
     first, topic = made(), Topic(book)
-    topic.append(b"first", endpoint_bytes(first))
-    topic.append(b"late", endpoint_bytes(replace(first, description="late")))
-    assert await book.write(changed(first, {}, NOW), topic)
-    assert topic.records[-2:] == [(b"late", None), (b"first", None)]
-    assert await book.write(Deleted("whe_1", "acme"), topic)
-    left = dict(topic.records)
-    assert [value for value in left.values() if value] == [endpoint_bytes(Deleted("whe_1", "acme"))]
-    written = len(topic.records)
-    assert await book.write(made("whe_2"), topic)
-    assert len(topic.records) == written + 1, "nothing is removed twice"
+    topic.append(endpoint_bytes(first))
+    topic.append(endpoint_bytes(replace(first, description="late")))
+    await book.settle(topic)
+    assert len(topic.records) == 2, "nothing is said before all is read"
+    monkeypatch.setattr(EndpointBook, "known", True)
+    for _ in range(2):
+        await book.settle(topic)
+    assert topic.records[2:] == [restated(endpoint_bytes(first))]
+    # What compaction leaves, and what a reader of half a compaction sees.
+    for left in (topic.records[-1:], topic.records[-2:]):
+        other = EndpointBook(Cluster("127.0.0.1:9"), "webhook-endpoints", KEYS)
+        for value in left:
+            other.take(value)
+        assert other.get("whe_1") == first
 
 
 def test_a_rotation_never_makes_a_secret_last_longer() -> None:

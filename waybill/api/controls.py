@@ -32,10 +32,7 @@ class FollowedControls:
         self._keeping = ControlsKeeping(audit)
         self._controls = StageControls(stages, heard=self._keeping.heard)
         self._following = Following(
-            topic,
-            cluster.bootstrap,
-            cluster.security.client_options(),
-            lambda _, value: self._controls.take(value),
+            topic, cluster.bootstrap, cluster.security.client_options(), self._controls.take
         )
 
     def start(self) -> None:

@@ -34,16 +34,12 @@ class KafkaUnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A record of `topic`, a tombstone where it has no value.
-
-    `once`: it must never be there twice, though then it may be given up sooner.
-    """
+    """A record of `topic`."""
 
     topic: str
     key: bytes
-    value: bytes | None
+    value: bytes
     headers: Sequence[tuple[str, bytes]]
-    once: bool = False
 
 
 class Producer(Protocol):
@@ -140,14 +136,11 @@ class KafkaProducing:
                     await self._ready.wait()
                     connection = self._connection
                     assert connection is not None
-                    try:
+                    # Another's failure may retire the connection: a repetition does no harm,
+                    # because the same order or command is taken once.
+                    with contextlib.suppress(_RetiredError):
                         return await connection.send(record)
-                    except _RetiredError:
-                        # By another's failure. A repetition of an order or a command does no
-                        # harm, because it is taken once.
-                        if record.once:
-                            raise
-        except (TimeoutError, KafkaError, _RetiredError) as problem:
+        except (TimeoutError, KafkaError) as problem:
             if connection is not None:
                 self._retire(connection, type(problem).__name__)
             raise KafkaUnavailableError(sent=connection is not None) from problem

@@ -20,6 +20,7 @@ from projections.replaying import Replaying
 from projections.store import Store
 from projections.vault import Vault
 from projections.webhooks.deliveries import Deliveries
+from streams.agents.fate import guarded
 from streams.agents.previewing import Previewing
 from streams.agents.webhooks.endpoints import EndpointBook
 from streams.agents.webhooks.names import Names
@@ -39,9 +40,10 @@ from waybill.api.key_keeping import keep_keys
 from waybill.api.partners import PartnerSecrets
 from waybill.api.producing import KafkaProducing
 from waybill.api.sessions import Sessions
-from waybill.api.settings_topics import KeyedTopic
+from waybill.api.settings_topics import KeyedTopic, keep_settled
 from waybill.api.store import StoreReading
 from waybill.api.webhook_services import WebhookServices
+from waybill.api.webhook_writing import endpoints_topic
 from waybill.configuration import load_connections
 from waybill.configuring.book import ConfigurationBook
 from waybill.configuring.keeping import ConfigurationKeeping
@@ -55,6 +57,9 @@ from waybill.partner_connections import PartnerConnections
 from waybill.rejected_pages import RejectedRecords
 from waybill.running import REFUSALS, REFUSED, Ending, run
 from waybill.settings import Settings, SettingsError
+
+_SETTLER = "waybill"
+"""Who writes once more what holds."""
 
 log = logging.getLogger(__name__)
 
@@ -182,9 +187,6 @@ async def _serve(settings: Settings, parts: _Parts, add: Addition | None, ending
     kafka.start()
     controls.start()
     webhooks.endpoints.start()
-    parts.configurations.writes(
-        KeyedTopic(kafka, parts.topics.processing_configs, clock.random_bytes, version_setting)
-    )
     try:
         services = _services(parts, kafka, controls, previewing, webhooks)
         async with (
@@ -194,6 +196,7 @@ async def _serve(settings: Settings, parts: _Parts, add: Addition | None, ending
                 parts.topics.processing_configs,
                 ending.fatal,
             ),
+            _settled(parts, kafka, webhooks.endpoints, ending),
             _listening(settings, build_api(services, add)),
         ):
             ending.begun()
@@ -206,6 +209,21 @@ async def _serve(settings: Settings, parts: _Parts, add: Addition | None, ending
         await webhooks.resolver.close()
         await kafka.close()
         await parts.transport.aclose()
+
+
+@asynccontextmanager
+async def _settled(
+    parts: _Parts, kafka: KafkaProducing, endpoints: EndpointBook, ending: Ending
+) -> AsyncIterator[None]:
+    """Writes settings, and keeps what holds last on their topics."""
+    parts.configurations.writes(KeyedTopic(kafka, parts.topics.processing_configs, version_setting))
+    topic = endpoints_topic(kafka, parts.topics, _SETTLER)
+    books = (parts.configurations.settle, lambda: endpoints.settle(topic))
+    settling = guarded(keep_settled(books), ending.fatal)
+    try:
+        yield
+    finally:
+        settling.cancel()
 
 
 def _webhooks(settings: Settings, parts: _Parts) -> WebhookServices:

@@ -1,13 +1,14 @@
-"""Putting settings on their compacted topics: each record once, under a key of its own."""
+"""Putting settings on their compacted topics, and keeping what holds last there."""
 
+import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from streams.agents.contested import SETTLE_EVERY_S
+from streams.core.first_holds import restated
 from waybill.api.producing import KafkaUnavailableError, Outgoing, Producer
-
-_KEY_BYTES = 8
 
 _Record = TypeVar("_Record")
 
@@ -28,29 +29,36 @@ class KeyedTopic(Generic[_Record]):
 
     kafka: Producer
     topic: str
-    random_bytes: Callable[[int], bytes]
     setting: Callable[[_Record], Setting]
 
     async def add(self, record: _Record) -> None:
-        """Returns when the record is there; KafkaUnavailableError where nobody can tell.
-
-        Its key begins with its name.
-        """
+        """Returns when the record is there; KafkaUnavailableError where nobody can tell."""
         setting = self.setting(record)
+        await self._send(setting, setting.value)
+
+    async def restate(self, record: _Record) -> None:
+        """Writes once more what holds; without Kafka it has to be asked for again."""
+        setting = self.setting(record)
+        with contextlib.suppress(KafkaUnavailableError):
+            await self._send(setting, restated(setting.value))
+
+    async def _send(self, setting: Setting, value: bytes) -> None:
         await self.kafka.send(
             Outgoing(
                 topic=self.topic,
-                key=f"{setting.name}/{self.random_bytes(_KEY_BYTES).hex()}".encode(),
-                value=setting.value,
+                key=setting.name.encode(),
+                value=value,
                 headers=[
                     ("waybill-tenant", setting.tenant.encode()),
                     ("waybill-actor", setting.actor.encode()),
                 ],
-                once=True,
             )
         )
 
-    async def remove(self, key: bytes) -> None:
-        """Writes a tombstone. Without Kafka the record stays until somebody writes again."""
-        with contextlib.suppress(KafkaUnavailableError):
-            await self.kafka.send(Outgoing(topic=self.topic, key=key, value=None, headers=[]))
+
+async def keep_settled(settling: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """Settles each topic every other second; runs until it is cancelled."""
+    while True:
+        await asyncio.sleep(SETTLE_EVERY_S)
+        for settle in settling:
+            await settle()

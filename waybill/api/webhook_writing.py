@@ -8,6 +8,7 @@ from aiohttp import web
 
 from streams.agents.webhooks.endpoints import EndpointBook
 from streams.core.webhooks.endpoint import Deleted, Endpoint, endpoint_bytes
+from streams.topics import Topics
 from waybill.api.call import Call
 from waybill.api.problems import (
     BAD_HEADER,
@@ -16,7 +17,7 @@ from waybill.api.problems import (
     ApiProblem,
     not_found,
 )
-from waybill.api.producing import KafkaUnavailableError
+from waybill.api.producing import KafkaUnavailableError, Producer
 from waybill.api.settings_topics import KeyedTopic, Setting
 from waybill.api.webhook_problems import CHANGED_MEANWHILE, REVISION_DIFFERS
 
@@ -71,20 +72,23 @@ async def change(call: Call, after: Callable[[Endpoint], _Record], wanted: int |
 
 async def write(call: Call, record: Endpoint | Deleted) -> bool:
     """Whether the record holds; False where another was first. 503 where nobody can tell."""
+    services = call.api.services
     try:
-        return await known_endpoints(call).write(record, _topic(call))
+        return await known_endpoints(call).write(
+            record,
+            endpoints_topic(services.kafka, services.topics, call.principal.actor),
+        )
     except KafkaUnavailableError as problem:
         raise _unavailable("Kafka did not acknowledge the endpoint in time") from problem
     except TimeoutError:
         raise _unavailable("the endpoint was written, but could not be read back in time") from None
 
 
-def _topic(call: Call) -> KeyedTopic[Endpoint | Deleted]:
-    services, actor = call.api.services, call.principal.actor
+def endpoints_topic(kafka: Producer, topics: Topics, actor: str) -> KeyedTopic[Endpoint | Deleted]:
+    """Where that actor writes endpoints."""
     return KeyedTopic(
-        services.kafka,
-        services.topics.webhook_endpoints,
-        services.random_bytes,
+        kafka,
+        topics.webhook_endpoints,
         lambda one: Setting(one.id, endpoint_bytes(one), one.tenant, actor),
     )
 

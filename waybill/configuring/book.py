@@ -15,6 +15,7 @@ from streams.core.config_versions import (
     numbered,
     version_from,
 )
+from streams.core.first_holds import is_restated
 from streams.core.sequence import Sequencer
 from waybill.configuration import RefusedConfigurationError
 from waybill.configuring.drafts import Draft, Drafting, lane_findings
@@ -186,17 +187,22 @@ class ConfigurationBook:
                 await asyncio.to_thread(self._record, version)
                 return Put(version, is_new=True, findings=draft.findings)
 
-    def take(self, key: bytes, value: bytes | None) -> None:
+    async def settle(self) -> None:
+        """Writes what holds once more where another record stands last; once all is read."""
+        if self.known and self._topic is not None:
+            await self._contested.settle(self._topic)
+
+    def take(self, value: bytes | None) -> None:
         """The next record of the topic; what cannot be read changes nothing."""
         if value is None:
-            self._contested.remove(key)
             return
         try:
             record = version_from(value)
         except UnreadableVersionError as problem:
             log.error("a record of processing-configs is not understood: %s", problem)  # noqa: TRY400 (the record is at fault, not the code)
             return
-        if self._contested.take(key, record.tenant, record.revision, record):
+        again = is_restated(value)
+        if self._contested.take(record.tenant, record.revision, record, is_restated=again):
             self._holds(record)
 
     async def record_all(self) -> None:

@@ -38,13 +38,13 @@ HOLDS: Final[Mapping[str, str]] = {
     "tenant's key, the reason in the headers `code`, `reason`, `remedy`, `field`, `origin`, "
     "`waybill-tenant`; the headers they came with, sealed, in `sent-headers`.",
     "processing-configs": "The processing configuration of each tenant: JSON `{tenant, version, "
-    "base, author, reason, at, document, revision}`, each under a key of its own "
-    "(`tenant/<random>`). Of a tenant's records the first of the highest revision holds; whoever "
-    "writes removes the others by tombstones. The API writes it; workers and the API follow it.",
-    "webhook-endpoints": "Webhook endpoints, their secrets sealed: JSON, each record under a key "
-    "of its own (`whe_…/<random>`). Of an endpoint's records the first of the highest revision "
-    "holds, and above all its deletion; whoever writes removes the others by tombstones. The API "
-    "writes it; the API, webhooks and the outlet follow it.",
+    "base, author, reason, at, document, revision}`, `restated` where it was written again because "
+    "it holds. Of a tenant's records the first of the highest revision holds, and is soon the "
+    "last. The API writes it; workers and the API follow it.",
+    "webhook-endpoints": "Webhook endpoints, their secrets sealed: JSON, `restated` where it was "
+    "written again because it holds. Of an endpoint's records the first of the highest revision "
+    "holds, and above all its deletion, and is soon the last. The API writes it; the API, webhooks "
+    "and the outlet follow it.",
     "stage-controls": "Which stages are held, by whom and why: JSON. Workers write it for "
     "commands, and obey it.",
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from streams.agents.contested import Contested, SettingsTopic
+from streams.core.first_holds import is_restated
 from streams.core.sealing import TenantKeys, UnsealingError
 from streams.core.webhooks.endpoint import (
     Deleted,
@@ -98,17 +99,22 @@ class EndpointBook:
         """
         return await self._contested.write(record.id, record, topic)
 
-    def take(self, key: bytes, value: bytes | None) -> None:
+    async def settle(self, topic: SettingsTopic[Endpoint | Deleted]) -> None:
+        """Writes what holds once more where another record stands last; once all is read."""
+        if self.known:
+            await self._contested.settle(topic)
+
+    def take(self, value: bytes | None) -> None:
         """The next record; what cannot be read changes nothing."""
         if value is None:
-            self._contested.remove(key)
             return
         try:
             record = endpoint_from(value)
         except UnreadableEndpointError:
             log.error("a record of webhook-endpoints is not understood")  # noqa: TRY400 (the record is at fault, not the code)
             return
-        if self._contested.take(key, record.id, _rank(record), record):
+        again = is_restated(value)
+        if self._contested.take(record.id, _rank(record), record, is_restated=again):
             self._opened.pop(record.id, None)
             self._of[record.tenant] = self._sorted(record.tenant)
 

@@ -163,9 +163,7 @@ class World:
             ConfigVersions(self.store),
             lambda: NOW,
         )
-        self.configurations.writes(
-            KeyedTopic(self.orders, "processing-configs", random_bytes, version_setting)
-        )
+        self.configurations.writes(KeyedTopic(self.orders, "processing-configs", version_setting))
         self.controls = Controls()
         self.lags = Lags()
         cluster = Cluster("127.0.0.1:9")

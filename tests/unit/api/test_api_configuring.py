@@ -28,7 +28,7 @@ def topic(world: Any) -> None:
 
     async def then(record: Outgoing) -> None:
         if record.topic == "processing-configs":
-            world.configurations.take(record.key, record.value)
+            world.configurations.take(record.value)
 
     world.orders.then = then
 
@@ -54,8 +54,7 @@ async def test_a_change_is_the_next_version(world: Any, client: Any) -> None:
     assert (made.reason, response.headers["ETag"]) == (WHY["reason"], '"8"')
     assert {one.code for one in made.findings} == {"connection_missing"}
     [record] = world.orders.records
-    assert (record.topic, record.once) == ("processing-configs", True)
-    assert record.key.startswith(b"default/")
+    assert (record.topic, record.key) == ("processing-configs", b"default")
     read = await client.get(AT)
     assert (read.headers["ETag"], await read.json()) == ('"8"', {**NEXT, "version": 8})
     again = await (await put(client, NEXT)).json()

@@ -23,7 +23,7 @@ def topic(world: Any) -> None:
     """What is written to `processing-configs` is read back."""
 
     async def then(record: Outgoing) -> None:
-        world.configurations.take(record.key, record.value)
+        world.configurations.take(record.value)
 
     world.orders.then = then
 
