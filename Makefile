@@ -20,7 +20,7 @@ INSTALLED_DEV := $(VENV)/installed-dev-$(KEY)
 run: $(INSTALLED)
 	@$(BIN)/waybill up
 
-# Two at a time: what waits for a broker's time-outs runs beside what needs the processor.
+# Three at a time: what waits for a broker's time-outs runs beside what needs the processor.
 test: $(INSTALLED_DEV) prism
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
@@ -30,7 +30,7 @@ types: $(INSTALLED_DEV)
 	nice $(BIN)/mypy
 
 suite: $(INSTALLED_DEV)
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 bench: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks

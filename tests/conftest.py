@@ -55,7 +55,7 @@ SLOWEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take long come first, so that the two workers of `make test` end together."""
+    """Files that take long come first, so that the workers of `make test` end together."""
     here = Path(__file__).parent
     rank = {here / name: number for number, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: rank.get(item.path, len(rank)))

@@ -30,7 +30,7 @@ from streams.core.wakes import wake
 from tests.facts import event
 from tests.histories import STRAY, WAYBILLS, WORKERS, Log, driven, folded, honest_logs, logs
 
-often = settings(max_examples=60, deadline=None)
+often = settings(max_examples=40, deadline=None)
 ENDS = (OrderCompleted, OrderFailed, OrderCancelled)
 
 

@@ -26,7 +26,7 @@ from streams.core.evolve import evolve
 from streams.core.order import Order
 from streams.core.snapshot import state_bytes
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=15, deadline=None)
 
 
 @contextmanager
