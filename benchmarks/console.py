@@ -43,6 +43,7 @@ ORDERS = 100_000
 PARTS = ("retry", "cost", "lighthouse", "pages")
 AT_ONCE = 4_000
 REPEATS = 5
+TRIES = 4
 MOST_KB, MOST_MS = 60.0, 500.0
 """What a page should weigh and take at most."""
 
@@ -196,8 +197,14 @@ def _marks(url: str, form: str) -> dict[str, float]:
     command += ["--chrome-flags=--headless=new --no-sandbox --disable-gpu"]
     command += ["--preset=desktop"] if form == "desk" else []
     environment = {**os.environ, "CHROME_PATH": executable() or ""}
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if ended.returncode:
+    # Now and then Chromium begins its trace too late; Lighthouse asks to be run again then.
+    for _ in range(TRIES):
+        ended = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        )
+        if not ended.returncode:
+            break
+    else:
         sys.exit(f"Lighthouse: {ended.stderr[-2000:]}")
     report = json.loads(ended.stdout)
     return {one["title"]: 100 * (one["score"] or 0) for one in report["categories"].values()}
