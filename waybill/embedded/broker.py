@@ -225,11 +225,16 @@ def _format(java: list[str], ports: Ports, data: Path) -> None:
 
 
 def _answers(port: int) -> bool:
-    """Whether a broker serves requests there: an open port alone says too little."""
-    api_versions = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+    """Whether a broker serves requests there, and tells of itself: an open port says too little.
+
+    For a moment after its start a broker answers that its cluster has none, and clients give up.
+    """
+    metadata_of_no_topic = struct.pack(">ihhihi", 14, 3, 1, 1, -1, 0)
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
-            connection.sendall(api_versions)
-            return len(connection.recv(4)) > 0
+            connection.sendall(metadata_of_no_topic)
+            # Length and correlation id, then how many brokers there are.
+            answer = connection.recv(12, socket.MSG_WAITALL)
     except OSError:
         return False
+    return len(answer) == 12 and struct.unpack(">iii", answer)[2] > 0  # noqa: PLR2004 - said above
