@@ -16,6 +16,7 @@ from sqlalchemy import Column, Index, Row, Table, select, update
 from projections.moments import iso, microseconds, moment_of
 from projections.store import BASE, Store
 from projections.tables import Place, Text, indexable, insert_into
+from streams.core.ids import derived_uuid
 
 AUDIT = Table(
     "audit",
@@ -41,6 +42,11 @@ Index("audit_at", AUDIT.c.tenant, AUDIT.c.at, AUDIT.c.id)
 Index("audit_subject", AUDIT.c.tenant, AUDIT.c.subject, AUDIT.c.at, AUDIT.c.id)
 Index("audit_kind", AUDIT.c.tenant, AUDIT.c.kind, AUDIT.c.at, AUDIT.c.id)
 Index("audit_actor", AUDIT.c.tenant, AUDIT.c.actor, AUDIT.c.at, AUDIT.c.id)
+
+
+def derived_act(*parts: str) -> str:
+    """The id of an entry that several processes may write, and that is there once all the same."""
+    return f"act_{derived_uuid(*parts).replace('-', '')}"
 
 
 class AuditKind(StrEnum):

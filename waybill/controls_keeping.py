@@ -3,9 +3,8 @@
 import asyncio
 import logging
 
-from projections.audit import Audit, AuditEntry, AuditKind, AuditOutcome
+from projections.audit import Audit, AuditEntry, AuditKind, AuditOutcome, derived_act
 from streams.agents.stage_controls import StageControl
-from streams.core import ids
 
 AGAIN_S = 1.0
 
@@ -55,11 +54,10 @@ class ControlsKeeping:
 def _entry(control: StageControl) -> AuditEntry:
     at, action = control.at, "hold" if control.held else "release"
     assert at is not None
-    name = ids.derived_uuid(
-        "stage-control", control.tenant, control.stage, at.isoformat(), action, control.actor
-    )
     return AuditEntry(
-        id=f"act_{name.replace('-', '')}",
+        id=derived_act(
+            "stage-control", control.tenant, control.stage, at.isoformat(), action, control.actor
+        ),
         tenant=control.tenant,
         at=at,
         kind=AuditKind.STAGE,

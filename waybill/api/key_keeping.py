@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
-from projections.audit import Audit, AuditEntry, AuditKind, AuditOutcome
-from streams.core import ids
+from projections.audit import Audit, AuditEntry, AuditKind, AuditOutcome, derived_act
 from waybill.api.auth import ApiKey, KeyAct
 
 FROM_FILE = "file"
@@ -72,9 +71,8 @@ def _details(key: ApiKey) -> dict[str, Any]:
 
 def _entry(name: _Name, number: int, act: _Act) -> AuditEntry:
     tenant, subject = name
-    derived = ids.derived_uuid("api-key", tenant, subject, str(number), act.action)
     return AuditEntry(
-        id=f"act_{derived.replace('-', '')}",
+        id=derived_act("api-key", tenant, subject, str(number), act.action),
         tenant=tenant,
         at=act.by.at,
         kind=AuditKind.API_KEY,
